@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# lib.sh - what every script of this project shares.  Source it, do not run it.
+#
+# Sets $top (the checkout) and $build (everything generated), and defines the
+# functions below.  Works in bash with "set -eu".
+# shellcheck shell=bash
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034	# used by those who source this file
+build=$top/build
+
+me=${0##*/}
+
+# say TEXT... - one line of progress on standard error
+say() {
+	printf '%s: %s\n' "$me" "$*" >&2
+}
+
+# die TEXT... - an error that the caller cannot repair: exit status 1
+die() {
+	printf '%s: error: %s\n' "$me" "$*" >&2
+	exit 1
+}
+
+# usage_error TEXT... - a wrong command line: exit status 2
+usage_error() {
+	printf '%s: %s\n' "$me" "$*" >&2
+	printf "Try '%s --help'.\n" "$me" >&2
+	exit 2
+}
+
+# as_root COMMAND... - run as root, through sudo if we are somebody else
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+# can_be_root - true if as_root has a chance
+can_be_root() {
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1
+}
+
+# missing_packages NAME... - print those that are not installed.  "a|b" asks for
+# either and prints the first that the archive knows.
+missing_packages() {
+	local want have alt pick
+
+	have=" $(dpkg-query -W -f '${db:Status-Abbrev}${Package} ' 2>/dev/null |
+		 sed 's/ii \([^ ]*\) /\1 /g') "
+	for want in "$@"; do
+		pick=
+		for alt in ${want//|/ }; do
+			case $have in *" $alt "*) pick=; continue 2 ;; esac
+		done
+		for alt in ${want//|/ }; do
+			if [ "$alt" = "$want" ] || apt-cache show "$alt" >/dev/null 2>&1; then
+				pick=$alt
+				break
+			fi
+		done
+		printf '%s\n' "${pick:-${want%%|*}}"
+	done
+}
+
+# install_packages NAME... - install what is missing, or say the one command
+# that would and stop.
+install_packages() {
+	local missing
+
+	missing=$(missing_packages "$@" | tr '\n' ' ')
+	[ -n "${missing% }" ] || return 0
+	can_be_root || die "these packages are missing, and there is neither root nor sudo here; run: apt-get install --no-install-recommends $missing"
+	say "installing: $missing"
+	# shellcheck disable=SC2086	# a list of names
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+		-o Dpkg::Use-Pty=0 install --no-install-recommends $missing >&2 ||
+		die "apt-get could not install: $missing(try 'apt-get update' first)"
+}
+
+# apt_mirror - print the address of the Debian archive that this system uses
+apt_mirror() {
+	apt-get indextargets --format '$(REPO_URI)' \
+		'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null |
+		sort -u | head -n 1
+}
+
+# private_apt SUITE... - set up an apt root under build/ that lists these suites
+# of the system's own mirror with its own keyring; prints the APT_CONFIG to use.
+# Nothing of the system's apt is touched.
+private_apt() {
+	local root=$build/apt/$* mirror dir
+
+	root=${root// /-}
+	mirror=$(apt_mirror)
+	[ -n "$mirror" ] || die "apt lists no Debian archive; run 'apt-get update' and try again"
+	for dir in state/lists/partial cache/archives/partial parts; do
+		mkdir -p "$root/$dir"
+	done
+	cat >"$root/parts/debian.sources" <<-EOT
+	Types: deb deb-src
+	URIs: $mirror
+	Suites: $*
+	Components: main
+	Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+	EOT
+	cat >"$root/apt.conf" <<-EOT
+	Dir::State "$root/state";
+	Dir::State::status "/var/lib/dpkg/status";
+	Dir::Cache "$root/cache";
+	Dir::Etc::sourcelist "/dev/null";
+	Dir::Etc::sourceparts "$root/parts";
+	Dir::Etc::preferences "/dev/null";
+	Dir::Etc::preferencesparts "/dev/null";
+	APT::Sandbox::User "$(id -un)";
+	EOT
+	APT_CONFIG=$root/apt.conf apt-get -qq update >&2 ||
+		die "could not read the archive's lists of $* (network?)"
+	printf '%s\n' "$root/apt.conf"
+}

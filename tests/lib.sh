@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# tests/lib.sh - KTAP for tests written in shell.  Source it, do not run it.
+#
+#	. "$(dirname "$0")/../lib.sh"
+#	work_dir				# $work, removed at the end
+#	check hole-stays-hole cmp a b		# one case: passes if the command does
+#	check_not other-uuid cmp a c		# passes if the command fails
+#	skip no-kvm "this machine has no KVM"
+#	finish					# prints the plan, sets the exit status
+#
+# What a case prints is shown as KTAP diagnostics, and only if the case fails.
+# shellcheck shell=bash
+
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+
+ktap_count=0
+ktap_failed=0
+
+printf 'KTAP version 1\n'
+
+work_dir() {
+	mkdir -p "$build/tests/tmp"
+	work=$(mktemp -d "$build/tests/tmp/${me%.test}.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+}
+
+# result ok|"not ok" NAME [DIRECTIVE]
+result() {
+	ktap_count=$((ktap_count + 1))
+	[ "$1" = ok ] || ktap_failed=$((ktap_failed + 1))
+	printf '%s %d %s%s\n' "$1" "$ktap_count" "$2" "${3:+ # $3}"
+}
+
+# check NAME COMMAND... - the case passes if COMMAND exits 0.  COMMAND may be a
+# function; it runs in a subshell under "set -e".
+check() {
+	local name=$1 log status
+
+	shift
+	log=$(mktemp)
+	set +e
+	(set -e; "$@") >"$log" 2>&1
+	status=$?
+	set -e
+	if [ $status = 0 ]; then
+		result ok "$name"
+	else
+		sed 's/^/# /' "$log"
+		printf '# %s: exit status %d\n' "$*" $status
+		result 'not ok' "$name"
+	fi
+	rm -f "$log"
+}
+
+# check_not NAME COMMAND... - the case passes if COMMAND exits with 1 to 123: it
+# refused, rather than crashed.
+check_not() {
+	local name=$1
+
+	shift
+	check "$name" refuses "$@"
+}
+
+refuses() {
+	local status=0
+
+	("$@") || status=$?
+	[ $status != 0 ] || { echo "succeeded, and should not have"; return 1; }
+	[ $status -lt 124 ] || { echo "died with status $status"; return 1; }
+}
+
+skip() {
+	result ok "$1" "SKIP $2"
+}
+
+finish() {
+	printf '1..%d\n' "$ktap_count"
+	[ "$ktap_failed" = 0 ]
+}
