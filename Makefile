@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Everything generated is below build/.  The work is done by scripts/; this file
+# knows what depends on what.
+
+LINES := 6.12
+
+build := build
+stamp := $(build)/stamp
+jobs := $(shell nproc)
+running := $(shell uname -r)
+
+kernels := $(LINES:%=$(stamp)/kernel-%)
+ifneq ($(wildcard /lib/modules/$(running)/build),)
+kernels += $(foreach line,$(LINES),$(if $(filter $(line).%,$(running)),$(stamp)/running-$(line)))
+endif
+
+.PHONY: help build deps parts kernel tools vm demo check lint clean
+.DELETE_ON_ERROR:
+
+help:	## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
+
+build: deps	## fetch and build everything: module, tools, virtual machine
+	@+$(MAKE) --no-print-directory -j$(jobs) parts
+
+deps:
+	@scripts/deps
+
+parts: kernel tools vm
+
+kernel: $(kernels)	## the kernel module only: build/kernel/LINE/erofs.ko
+tools: $(stamp)/tools	## the tools only: build/bin/{mkfs,dump,fsck}.erofs
+
+vm: $(kernels)
+	@scripts/vm-image
+
+$(stamp):
+	@mkdir -p $@
+
+$(build)/kernel/%/release: | $(stamp)
+	@scripts/fetch linux-$*
+
+$(build)/erofs-utils/version: | $(stamp)
+	@scripts/fetch erofs-utils
+
+own := $(wildcard fs/erofs/*.[ch]) fs/erofs/Kbuild
+.SECONDEXPANSION:
+$(stamp)/kernel-%: $(build)/kernel/%/release $(own) scripts/build-kernel \
+		scripts/apply-hooks $$(wildcard fs/erofs/hooks/$$*/*)
+	@scripts/build-kernel $*
+	@touch $@
+
+$(stamp)/running-%: $(stamp)/kernel-%
+	@scripts/build-kernel --headers /lib/modules/$(running)/build $*
+	@touch $@
+
+$(stamp)/tools: $(build)/erofs-utils/version scripts/build-erofs-utils \
+		scripts/apply-hooks $(shell find erofs-utils -type f)
+	@scripts/build-erofs-utils
+	@touch $@
+
+demo: build	## the main job, end to end, on a real template
+	@scripts/demo
+
+check: build	## all tests
+	@tests/run
+
+lint:	## checkpatch, shellcheck and friends on our own files
+	@scripts/lint
+
+clean:	## remove what was built, keep what was downloaded
+	@find $(build) -mindepth 1 -maxdepth 1 ! -name dl -exec rm -rf {} +

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Read faults on holes map the shared zero page.
+ *
+ * A hole of a file that is mapped is filled with page-cache pages of zeros by the
+ * generic fault path, one for each page touched.  Here a read fault on a hole of a
+ * chunk-based file puts zero PTEs into the page table instead, as a read fault on
+ * anonymous memory does, and for the whole neighbourhood of the fault at once:
+ * the part of the hole around it that lies within the VMA and within the page
+ * table.
+ *
+ * Why a zero PTE is safe in these mappings:
+ *
+ * - Contents.  The file system is read-only, so what is a hole stays a hole of
+ *   zeros.  Nothing can be written through the file, and a mapping that could be
+ *   shared writable is refused at mmap() time.  The same page read through
+ *   the page cache, through another mapping or with the switch off is zeros as
+ *   well; it does not matter which of them a process sees.  That is why the
+ *   switch can be turned at any time without a walk over mappings.
+ * - COW.  PTEs are installed read-only.  A write to a private mapping faults on
+ *   write protection, where the core knows the zero page and gives out a cleared
+ *   anonymous page.
+ * - Pins.  The zero page in a COW mapping is unshared before a long-term pin
+ *   (gup_must_unshare()), and mappings that are not COW have no writable PTE ever:
+ *   vm_mixed_zeropage_allowed() asks for just that.
+ * - Reverse mapping, rss, reclaim.  The PTE is special: it has no struct page as
+ *   far as the core is concerned, so there is nothing to count, to charge, to age
+ *   or to reclaim, and zapping it is only clearing it.  It is never dirty: a dirty
+ *   zero PTE is KSM's.
+ * - Truncation.  The file does not shrink; unmount waits for the VMA, which holds
+ *   the file.
+ * - Races.  Only empty entries are filled, under the page table's lock.  Whoever
+ *   came first, with a page-cache page or a private copy, stays.
+ */
+#include <linux/module.h>
+#include "internal.h"
+#include "compat.h"
+#include "hole.h"
+#include "zeropage.h"
+
+static bool erofs_zeropage_enabled __read_mostly = true;
+module_param_named(zeropage, erofs_zeropage_enabled, bool, 0644);
+MODULE_PARM_DESC(zeropage, "Map the zero page for read faults on holes (default: Y)");
+
+/* the core's rule for vmf_insert_mixed(), which answers a breach with SIGBUS */
+static bool erofs_zeropage_allowed(struct vm_area_struct *vma)
+{
+	if (mm_forbids_zeropage(vma->vm_mm))
+		return false;
+	return is_cow_mapping(vma->vm_flags) ||
+		!(vma->vm_flags & (VM_WRITE | VM_MAYWRITE));
+}
+
+/*
+ * A fault that found a marker instead of an empty entry (userfaultfd write
+ * protection) has to keep it, which only the page-cache path does: a zero PTE
+ * would not be installed over it and the fault would come back for ever.
+ */
+static bool erofs_zeropage_wanted(struct vm_fault *vmf)
+{
+	if (!READ_ONCE(erofs_zeropage_enabled) ||
+	    (vmf->flags & FAULT_FLAG_WRITE))
+		return false;
+	if ((vmf->flags & FAULT_FLAG_ORIG_PTE_VALID) && !pte_none(vmf->orig_pte))
+		return false;
+	return erofs_zeropage_allowed(vmf->vma);
+}
+
+struct erofs_zeropage_fill {
+	struct vm_area_struct *vma;
+	unsigned long end;
+};
+
+/*
+ * Called under the page table's lock with the entry of @addr.  All entries up to
+ * the end are in the same table, so one call fills them.
+ */
+static int erofs_zeropage_fill(pte_t *ptep, unsigned long addr, void *data)
+{
+	struct erofs_zeropage_fill *fill = data;
+	struct vm_area_struct *vma = fill->vma;
+
+	for (; addr < fill->end; addr += PAGE_SIZE, ++ptep)
+		if (pte_none(ptep_get(ptep)))
+			set_pte_at(vma->vm_mm, addr, ptep,
+				   pte_mkspecial(pfn_pte(my_zero_pfn(addr),
+							 vma->vm_page_prot)));
+	return 0;
+}
+
+/* map [@start, @end), which holds vmf->address and lies below one PMD entry */
+static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
+					unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct erofs_zeropage_fill fill = { .vma = vma, .end = end };
+	vm_fault_t ret;
+
+	/*
+	 * The first page on its own: this copes with a huge page that is mapped
+	 * here by a racing fault, where apply_to_page_range() would warn.  Once
+	 * there is a page table it stays as long as we hold the VMA.
+	 */
+	if (pmd_leaf(pmdp_get_lockless(vmf->pmd)))
+		return VM_FAULT_NOPAGE;
+	ret = erofs_vmf_insert_zero(vmf);
+	if (ret == VM_FAULT_OOM && pmd_leaf(pmdp_get_lockless(vmf->pmd)))
+		return VM_FAULT_NOPAGE;
+	if (ret != VM_FAULT_NOPAGE || end - start == PAGE_SIZE)
+		return ret;
+	apply_to_page_range(vma->vm_mm, start, PAGE_SIZE, erofs_zeropage_fill,
+			    &fill);
+	return VM_FAULT_NOPAGE;
+}
+
+/* returns 0 if the page cache has to serve the fault */
+static vm_fault_t erofs_zeropage_map(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct inode *inode = file_inode(vma->vm_file);
+	unsigned long start = max(vma->vm_start, vmf->address & PMD_MASK);
+	unsigned long size = min(vma->vm_end - start,
+				 PMD_SIZE - (start & ~PMD_MASK));
+	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	pgoff_t base = vmf->pgoff - ((vmf->address - start) >> PAGE_SHIFT);
+	pgoff_t first = base, end = min(base + (size >> PAGE_SHIFT), eof);
+
+	/* beyond the end of the file, or an unreadable index: its own error */
+	if (vmf->pgoff >= eof ||
+	    erofs_hole_find(inode, vmf->pgoff, &first, &end) <= 0)
+		return 0;
+	return erofs_zeropage_insert(vmf, start + ((first - base) << PAGE_SHIFT),
+				     start + ((end - base) << PAGE_SHIFT));
+}
+
+static vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
+{
+	vm_fault_t ret = 0;
+
+	if (erofs_zeropage_wanted(vmf))
+		ret = erofs_zeropage_map(vmf);
+	return ret ? ret : filemap_fault(vmf);
+}
+
+/* ->map_pages must not sleep, as finding a hole may: it serves cached data only */
+static const struct vm_operations_struct erofs_zeropage_vm_ops = {
+	.fault		= erofs_zeropage_fault,
+	.map_pages	= filemap_map_pages,
+};
+
+/**
+ * erofs_zeropage_mmap - map a regular file that is not DAX
+ * @file: the file
+ * @vma: its new mapping
+ *
+ * Mappings of chunk-based files get the fault handler of this file, all others
+ * the generic one.
+ *
+ * Return: 0, or -EINVAL for a mapping that could be written through.
+ */
+int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	int err = generic_file_readonly_mmap(file, vma);
+
+	if (!err && EROFS_I(file_inode(file))->datalayout ==
+			EROFS_INODE_CHUNK_BASED)
+		vma->vm_ops = &erofs_zeropage_vm_ops;
+	return err;
+}
