@@ -66,6 +66,13 @@ missing_packages() {
 	done
 }
 
+# apt_update - bring the system's package lists up to date
+apt_update() {
+	can_be_root || die "the package lists are missing or old, and there is neither root nor sudo here; run: apt-get update"
+	say "updating the package lists"
+	as_root apt-get -qq update >&2 || die "apt-get update failed (network?)"
+}
+
 # install_packages NAME... - install what is missing, or say the one command
 # that would and stop.
 install_packages() {
@@ -74,11 +81,18 @@ install_packages() {
 	missing=$(missing_packages "$@" | tr '\n' ' ')
 	[ -n "${missing% }" ] || return 0
 	can_be_root || die "these packages are missing, and there is neither root nor sudo here; run: apt-get install --no-install-recommends $missing"
+	[ -n "$(apt_mirror)" ] || apt_update
 	say "installing: $missing"
 	# shellcheck disable=SC2086	# a list of names
+	apt_install $missing && return
+	apt_update
+	# shellcheck disable=SC2086
+	apt_install $missing || die "apt-get could not install: $missing"
+}
+
+apt_install() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
-		-o Dpkg::Use-Pty=0 install --no-install-recommends $missing >&2 ||
-		die "apt-get could not install: $missing(try 'apt-get update' first)"
+		-o Dpkg::Use-Pty=0 install --no-install-recommends "$@" >&2
 }
 
 # apt_mirror - print the address of the Debian archive that this system uses
@@ -96,7 +110,7 @@ private_apt() {
 
 	root=${root// /-}
 	mirror=$(apt_mirror)
-	[ -n "$mirror" ] || die "apt lists no Debian archive; run 'apt-get update' and try again"
+	[ -n "$mirror" ] || die "apt's sources list no Debian archive"
 	for dir in state/lists/partial cache/archives/partial parts; do
 		mkdir -p "$root/$dir"
 	done
