@@ -70,6 +70,45 @@ refuses() {
 	[ $status -lt 124 ] || { echo "died with status $status"; return 1; }
 }
 
+# in_vm PREFIX VM-ARGUMENT... - run a KTAP program by scripts/vm and take over its
+# cases, named PREFIX-CASE.  The VM's own verdict is the last case: an oops or a
+# plan not fulfilled fails it.
+in_vm() {
+	local prefix=$1 status=0 line seen=0 plan=none failed=0 rest
+
+	shift
+	while IFS= read -r line; do
+		case $line in
+		'vm-status '*) status=${line#vm-status } ;;
+		1..[0-9]*) plan=${line#1..} ;;
+		'ok '[0-9]*|'not ok '[0-9]*)
+			seen=$((seen + 1))
+			rest=${line#*ok * }
+			case $line in not*) failed=1; result 'not ok' "$prefix-$rest" ;;
+			*) result ok "$prefix-$rest" ;; esac
+			;;
+		'#'*) printf '%s\n' "$line" ;;
+		esac
+	done < <(status=0; "$top/scripts/vm" "$@" || status=$?
+		 printf '\nvm-status %d\n' $status)
+	check "$prefix-ended-well" test "$status $plan" = "$failed $seen"
+}
+
+# template - make sure that build/templates/1G-python has a real guest's memory and
+# build/tests/template.erofs the same packed; $template_ram, $template_image
+template() {
+	local dir=$build/templates/1G-python
+
+	template_ram=$dir/ram.img
+	template_image=$build/tests/template.erofs
+	[ -e "$template_ram" ] || "$top/scripts/make-template" --out "$dir" >&2
+	if ! [ "$template_image" -nt "$template_ram" ] ||
+	   ! [ "$template_image" -nt "$build/bin/mkfs.erofs" ]; then
+		mkdir -p "$build/tests"
+		"$build/bin/mkfs.erofs" --sparse "$template_image" "$template_ram" >&2
+	fi
+}
+
 skip() {
 	result ok "$1" "SKIP $2"
 }

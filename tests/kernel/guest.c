@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "guest.h"
+
+uint64_t pagemap_entry(const void *addr)
+{
+	static int fd = -1;
+	uint64_t entry;
+	off_t pos = (uintptr_t)addr / getpagesize() * sizeof(entry);
+
+	if (fd < 0)
+		fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (pread(fd, &entry, sizeof(entry), pos) != sizeof(entry))
+		err(1, "/proc/self/pagemap");
+	return entry;
+}
+
+uint64_t zero_pfn(void)
+{
+	static uint64_t pfn;
+	volatile char *p;
+
+	if (pfn)
+		return pfn;
+	p = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	/* a huge zero page would have another frame */
+	madvise((void *)p, getpagesize(), MADV_NOHUGEPAGE);
+	(void)*p;
+	pfn = PM_PFN(pagemap_entry((void *)p));
+	if (!pfn)
+		errx(1, "pagemap shows no frames: not root?");
+	munmap((void *)p, getpagesize());
+	return pfn;
+}
+
+bool maps_zero_page(const void *addr)
+{
+	uint64_t entry = pagemap_entry(addr);
+
+	return (entry & PM_PRESENT) && PM_PFN(entry) == zero_pfn();
+}
+
+long cached_pages(int fd)
+{
+	struct { uint64_t off, len; } range = { 0, 0 };
+	struct { uint64_t cache, dirty, writeback, evicted, recent; } stat;
+	const long sys_cachestat = 451;		/* Linux 6.5 */
+
+	return syscall(sys_cachestat, fd, &range, &stat, 0) ? -1 : (long)stat.cache;
+}
+
+int write_string(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+void drop_caches(void)
+{
+	sync();
+	if (write_string("/proc/sys/vm/drop_caches", "3"))
+		err(1, "drop_caches");
+}
+
+long smaps_kb(const void *addr, const char *field)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	size_t len = strlen(field);
+	unsigned long start, end;
+	bool found = false;
+	char line[512];
+	long kb = -1;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			found = start == (uintptr_t)addr;
+		else if (found && !strncmp(line, field, len) && line[len] == ':') {
+			kb = atol(line + len + 1);
+			break;
+		}
+	}
+	if (f)
+		fclose(f);
+	return kb;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the kernel tests ask the kernel about pages; for use inside the VM, as root. */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stddef.h>
+
+#define PM_PRESENT	(1ULL << 63)
+#define PM_FILE		(1ULL << 61)	/* page of a file, or shared anonymous */
+#define PM_PFN(e)	((e) & ((1ULL << 55) - 1))
+
+/* /proc/self/pagemap's entry for the page at @addr; 0 if there is none */
+uint64_t pagemap_entry(const void *addr);
+
+/* the frame of the shared zero page: what a read of fresh anonymous memory maps */
+uint64_t zero_pfn(void);
+
+/* does @addr map the zero page? */
+bool maps_zero_page(const void *addr);
+
+/* pages of @fd in the page cache, by cachestat(2); -1 if it cannot be told */
+long cached_pages(int fd);
+
+/* drop clean page cache, dentries and inodes */
+void drop_caches(void);
+
+/* a field of /proc/self/smaps for the mapping that starts at @addr, kB; -1 if none */
+long smaps_kb(const void *addr, const char *field);
+
+/* write @value to the file @path; 0, or -errno */
+int write_string(const char *path, const char *value);
+
+#endif	/* GUEST_H */

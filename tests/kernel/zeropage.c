@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * zeropage FILE REFERENCE - holes of FILE, on EROFS, map the zero page; all else
+ * is as with any file system.  REFERENCE has the bytes that FILE must have.
+ *
+ * zeropage --stock FILE REFERENCE - the negative: the same questions to a module
+ * without the feature must be answered the other way.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "../ktap.h"
+#include "guest.h"
+
+#ifndef UFFD_FEATURE_WP_ASYNC	/* Linux 6.7 */
+#define UFFD_FEATURE_WP_UNPOPULATED	(1 << 13)
+#define UFFD_FEATURE_WP_ASYNC		(1 << 15)
+#endif
+
+#define SWITCH	"/sys/module/erofs/parameters/zeropage"
+
+static int fd, ref_fd;
+static const char *ref;		/* the reference, mapped */
+static size_t size, pages;	/* of the file; pages are rounded up */
+static size_t page;		/* bytes a page */
+static size_t table;		/* bytes below one page table */
+static unsigned char *is_hole;	/* for each page: all zeros in the reference */
+static size_t data_pages;
+static bool stock;
+
+static char *map(int prot, int flags)
+{
+	void *p = mmap(NULL, size, prot, flags, fd, 0);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	return p;
+}
+
+static char *map_private(void)
+{
+	return map(PROT_READ | PROT_WRITE, MAP_PRIVATE);
+}
+
+static void unmap(char *p)
+{
+	munmap(p, size);
+}
+
+/* the first page at or after @from for which a hole (or data) runs for @nr pages */
+static size_t find_run(size_t from, size_t nr, bool hole)
+{
+	size_t run = 0, i;
+
+	for (i = from; i < pages; i++) {
+		run = is_hole[i] == hole ? run + 1 : 0;
+		if (run == nr)
+			return i - nr + 1;
+	}
+	errx(1, "the reference has no %s of %zu pages", hole ? "hole" : "data", nr);
+}
+
+static int compare(const char *p)
+{
+	size_t i;
+
+	for (i = 0; i < size; i += page) {
+		size_t n = size - i < page ? size - i : page;
+
+		expect(!memcmp(p + i, ref + i, n), "page %zu differs", i / page);
+	}
+	return 0;
+}
+
+static int reads_equal_reference(void)
+{
+	char *buf = malloc(size);
+	size_t done = 0;
+	int ret;
+
+	while (done < size) {
+		ssize_t n = pread(fd, buf + done, size - done, done);
+
+		expect(n > 0, "pread at %zu: %zd", done, n);
+		done += n;
+	}
+	expect(pread(fd, buf, 1, size) == 0, "data past the end");
+	ret = compare(buf);
+	free(buf);
+	return ret;
+}
+
+static int mapping_equals_reference(int prot, int flags)
+{
+	char *p = map(prot, flags);
+	int ret = compare(p);
+
+	unmap(p);
+	return ret;
+}
+
+static int private_mapping_equals_reference(void)
+{
+	return mapping_equals_reference(PROT_READ | PROT_WRITE, MAP_PRIVATE);
+}
+
+static int shared_mapping_equals_reference(void)
+{
+	return mapping_equals_reference(PROT_READ, MAP_SHARED);
+}
+
+static int hole_maps_zero_page_with(int prot, int flags)
+{
+	size_t hole = find_run(0, 64, true) + 32, data = find_run(0, 1, false);
+	char *p = map(prot, flags);
+	volatile char *v = p;
+
+	(void)v[hole * page];
+	(void)v[data * page];
+	expect(maps_zero_page(p + hole * page) == !stock, "page %zu: %llx", hole,
+	       (unsigned long long)pagemap_entry(p + hole * page));
+	expect(!maps_zero_page(p + data * page), "data page %zu", data);
+	expect(pagemap_entry(p + data * page) & PM_PRESENT, "data page %zu", data);
+	unmap(p);
+	return 0;
+}
+
+static int private_hole_maps_zero_page(void)
+{
+	return hole_maps_zero_page_with(PROT_READ | PROT_WRITE, MAP_PRIVATE);
+}
+
+static int shared_hole_maps_zero_page(void)
+{
+	return hole_maps_zero_page_with(PROT_READ, MAP_SHARED);
+}
+
+/* one fault maps the hole around it, up to data and to the page table, no further */
+static int one_fault_maps_the_hole(void)
+{
+	char *p, *base = mmap(NULL, size + table, PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t data, per_table = table / page, i;
+	volatile char *v;
+
+	drop_caches();
+	/* a data page between two holes, within one page table */
+	for (data = 1; data < pages - 1; data++)
+		if (!is_hole[data] && is_hole[data - 1] && is_hole[data + 1] &&
+		    data % per_table > 8 && data % per_table < per_table - 8)
+			break;
+	expect(data < pages - 1, "no lone data page in the reference");
+
+	base = (char *)(((uintptr_t)base + table - 1) & ~(table - 1));
+	p = mmap(base, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	v = p;
+	(void)v[(data - 1) * page];
+	for (i = data - 1; is_hole[i]; i--) {
+		expect(maps_zero_page(p + i * page), "page %zu before data %zu", i, data);
+		if (i % per_table == 0)
+			break;
+	}
+	expect(!i || !pagemap_entry(p + (i - 1) * page), "page %zu was mapped", i - 1);
+	expect(!pagemap_entry(p + data * page), "the data page %zu was mapped", data);
+	expect(!pagemap_entry(p + (data + 1) * page), "page %zu was mapped", data + 1);
+	expect(cached_pages(fd) == 0, "%ld pages cached", cached_pages(fd));
+	munmap(p, size);
+	return 0;
+}
+
+static int window_stays_within_the_mapping(void)
+{
+	size_t hole = find_run(0, 64, true) + 8;
+	char *around = mmap(NULL, 32 * page, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(around + 8 * page, 16 * page, PROT_READ,
+		       MAP_PRIVATE | MAP_FIXED, fd, hole * page);
+	int i;
+
+	expect(p != MAP_FAILED, "mmap");
+	(void)*(volatile char *)(p + 5 * page);
+	for (i = 0; i < 16; i++)
+		expect(maps_zero_page(p + i * page), "page %d", i);
+	expect(!pagemap_entry(p - page), "the page before the mapping");
+	expect(!pagemap_entry(p + 16 * page), "the page after the mapping");
+	munmap(around, 32 * page);
+	return 0;
+}
+
+static size_t read_pass(char *p)
+{
+	size_t sum = 0, i;
+
+	for (i = 0; i < size; i += page)
+		sum += *(volatile char *)(p + i);
+	return sum;
+}
+
+/* until read-around stops at holes, it may bring in that many more */
+static int pass_caches_data_only(void)
+{
+	char *p = map_private();
+	long cached;
+
+	drop_caches();
+	read_pass(p);
+	cached = cached_pages(fd);
+	unmap(p);
+	expect(cached >= (long)data_pages, "%ld cached, %zu data", cached, data_pages);
+	if (stock)
+		expect(cached == (long)pages, "%ld cached of %zu", cached, pages);
+	else
+		expect(cached <= (long)(data_pages + data_pages * 7 / 10),
+		       "%ld cached, %zu data", cached, data_pages);
+	return 0;
+}
+
+static int holes_are_no_rss(void)
+{
+	size_t hole = find_run(0, 256, true), i;
+	char *p = map_private();
+
+	drop_caches();
+	for (i = 0; i < 256; i++)
+		(void)*(volatile char *)(p + (hole + i) * page);
+	expect(smaps_kb(p, "Rss") == 0, "Rss %ld kB", smaps_kb(p, "Rss"));
+	expect(smaps_kb(p, "Pss") == 0, "Pss %ld kB", smaps_kb(p, "Pss"));
+	unmap(p);
+	return 0;
+}
+
+static int write_stays_private(void)
+{
+	size_t hole = find_run(0, 64, true) + 32;
+	char *p = map_private(), *other = map_private(), byte = 1;
+	int status;
+
+	(void)*(volatile char *)(p + hole * page);
+	if (!fork()) {
+		p[hole * page] = 7;
+		_exit(p[hole * page] != 7 || p[hole * page + 1] ||
+		      maps_zero_page(p + hole * page));
+	}
+	wait(&status);
+	expect(!status, "the writer saw something else: %x", status);
+	expect(!p[hole * page], "the parent sees the child's write");
+	p[hole * page] = 9;
+	expect(p[hole * page] == 9 && !p[hole * page + 1], "own write lost");
+	expect(!maps_zero_page(p + hole * page), "still the zero page");
+	expect(maps_zero_page(p + (hole + 1) * page) == !stock, "the neighbour changed");
+	expect(!other[hole * page], "another mapping sees the write");
+	expect(pread(fd, &byte, 1, hole * page) == 1 && !byte, "the file has it");
+	expect(!*(volatile char *)mmap(NULL, page, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	       "the zero page was written");
+	unmap(p);
+	unmap(other);
+	return 0;
+}
+
+/* first touch by a write, on a hole nobody has read */
+static int first_write_is_private(void)
+{
+	size_t hole = find_run(0, 64, true) + 40;
+	char *p = map_private();
+
+	p[hole * page + 5] = 3;
+	expect(!p[hole * page] && p[hole * page + 5] == 3, "contents");
+	expect(!maps_zero_page(p + hole * page), "zero page");
+	unmap(p);
+	p = map_private();
+	expect(!p[hole * page + 5], "the write was not private");
+	unmap(p);
+	return 0;
+}
+
+static sigjmp_buf bus;
+
+static void on_sigbus(int sig)
+{
+	siglongjmp(bus, sig);
+}
+
+static int past_the_end_is_sigbus(void)
+{
+	char *p = mmap(NULL, pages * page + page, PROT_READ, MAP_PRIVATE, fd, 0);
+	volatile bool tail_done = false;
+	size_t i;
+
+	signal(SIGBUS, on_sigbus);
+	if (!sigsetjmp(bus, 1)) {
+		for (i = size; i < pages * page; i++)
+			expect(!*(volatile char *)(p + i), "tail byte %zu", i);
+		tail_done = true;
+		(void)*(volatile char *)(p + pages * page);
+		expect(0, "a page past the end was readable");
+	}
+	signal(SIGBUS, SIG_DFL);
+	expect(tail_done, "SIGBUS within the tail page");
+	munmap(p, pages * page + page);
+	return 0;
+}
+
+/* off: as the stock module, at once, and mapped zero pages stay right */
+static int switch_turns_it_off(void)
+{
+	size_t hole = find_run(0, 64, true) + 32;
+	char *p = map_private(), *q;
+
+	if (stock)
+		return access(SWITCH, F_OK) == 0;
+	(void)*(volatile char *)(p + hole * page);
+	drop_caches();
+	expect(!write_string(SWITCH, "N"), "cannot write %s", SWITCH);
+	q = map_private();
+	(void)*(volatile char *)(q + hole * page);
+	expect(!maps_zero_page(q + hole * page), "off, and still the zero page");
+	expect(cached_pages(fd) > 0, "off, and nothing cached");
+	expect(maps_zero_page(p + hole * page) && !p[hole * page],
+	       "the old mapping changed");
+	unmap(q);
+	q = map_private();
+	drop_caches();
+	read_pass(q);
+	expect(cached_pages(fd) == (long)pages, "%ld of %zu cached",
+	       cached_pages(fd), pages);
+	unmap(q);
+	expect(!write_string(SWITCH, "Y"), "cannot write %s", SWITCH);
+	q = map_private();
+	(void)*(volatile char *)(q + hole * page);
+	expect(maps_zero_page(q + hole * page), "on again, and no zero page");
+	unmap(q);
+	unmap(p);
+	return 0;
+}
+
+/*
+ * Write protection of empty pages leaves markers in the page table.  A read of
+ * one must end, and must not lose the protection of its neighbours.
+ */
+static int uffd_wp_marker_does_not_loop(void)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features =
+		UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED };
+	size_t hole = find_run(0, 64, true), i;
+	struct uffdio_writeprotect wp;
+	struct uffdio_register reg;
+	char *p = map_private();
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	expect(uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api), "userfaultfd");
+	reg = (struct uffdio_register) {
+		.range = { (uintptr_t)p + hole * page, 64 * page },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	expect(!ioctl(uffd, UFFDIO_REGISTER, &reg), "UFFDIO_REGISTER");
+	wp = (struct uffdio_writeprotect) {
+		.range = reg.range, .mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+	expect(!ioctl(uffd, UFFDIO_WRITEPROTECT, &wp), "UFFDIO_WRITEPROTECT");
+	alarm(20);	/* a loop would last for ever */
+	for (i = 0; i < 64; i++)
+		expect(!*(volatile char *)(p + (hole + i) * page), "page %zu", i);
+	p[hole * page] = 1;
+	alarm(0);
+	expect(p[hole * page] == 1 && !p[(hole + 1) * page], "contents");
+	close(uffd);
+	unmap(p);
+	return 0;
+}
+
+static const struct ktap_case cases[] = {
+	{ "reads-equal-reference", reads_equal_reference },
+	{ "private-mapping-equals-reference", private_mapping_equals_reference },
+	{ "shared-mapping-equals-reference", shared_mapping_equals_reference },
+	{ "private-hole-maps-zero-page", private_hole_maps_zero_page },
+	{ "shared-hole-maps-zero-page", shared_hole_maps_zero_page },
+	{ "pass-caches-data-only", pass_caches_data_only },
+	{ "write-stays-private", write_stays_private },
+	{ "first-write-is-private", first_write_is_private },
+	{ "past-the-end-is-sigbus", past_the_end_is_sigbus },
+	{ "switch-turns-it-off", switch_turns_it_off },
+	{ "uffd-wp-marker-does-not-loop", uffd_wp_marker_does_not_loop },
+	/* from here on: not asked of the stock module */
+	{ "one-fault-maps-the-hole", one_fault_maps_the_hole },
+	{ "window-stays-within-the-mapping", window_stays_within_the_mapping },
+	{ "holes-are-no-rss", holes_are_no_rss },
+};
+#define STOCK_CASES	(sizeof(cases) / sizeof(*cases) - 3)
+
+static void load_reference(const char *file, const char *reference)
+{
+	static const char zeros[65536];
+	struct stat st;
+	size_t i;
+
+	fd = open(file, O_RDONLY);
+	ref_fd = open(reference, O_RDONLY);
+	if (fd < 0 || fstat(fd, &st))
+		err(1, "%s", file);
+	if (ref_fd < 0)
+		err(1, "%s", reference);
+	page = getpagesize();
+	table = page * (page / sizeof(void *));
+	size = st.st_size;
+	pages = (size + page - 1) / page;
+	ref = mmap(NULL, size, PROT_READ, MAP_PRIVATE, ref_fd, 0);
+	is_hole = calloc(pages + 1, 1);
+	if (ref == MAP_FAILED || !is_hole)
+		err(1, "%s", reference);
+	for (i = 0; i < pages; i++) {
+		size_t n = size - i * page < page ? size - i * page : page;
+
+		is_hole[i] = !memcmp(ref + i * page, zeros, n);
+		data_pages += !is_hole[i];
+	}
+	printf("# %zu pages, %zu of data\n", pages, data_pages);
+}
+
+int main(int argc, char **argv)
+{
+	stock = argc == 4 && !strcmp(argv[1], "--stock");
+	if (argc != 3 + stock) {
+		fprintf(stderr, "usage: zeropage [--stock] FILE REFERENCE\n");
+		return 2;
+	}
+	load_reference(argv[1 + stock], argv[2 + stock]);
+	return ktap_run(cases, stock ? STOCK_CASES : sizeof(cases) / sizeof(*cases));
+}
