@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+#ifndef EROFS_SPARSE_EXTENT_H
+#define EROFS_SPARSE_EXTENT_H
+
+#include "types.h"
+
+/**
+ * struct sparse_extent - blocks of a file that may hold data
+ * @start: number of the first block
+ * @end: number of the block after the last one
+ */
+struct sparse_extent {
+	u64 start;
+	u64 end;
+};
+
+/**
+ * sparse_extent_next() - find the next data in a file
+ * @fd: a regular file; its offset is moved
+ * @block: number of the block to start from
+ * @blocks: how many blocks the file has
+ * @extent: filled in if there is data; a block that is partly data counts
+ *
+ * A file system that cannot tell says that all is data.
+ *
+ * Return: 1 if @extent was set, 0 if only a hole is left, or a negative errno.
+ */
+int sparse_extent_next(int fd, u64 block, u64 blocks,
+		       struct sparse_extent *extent);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+#ifndef EROFS_SPARSE_MESSAGE_H
+#define EROFS_SPARSE_MESSAGE_H
+
+/**
+ * sparse_error() - say in one line on standard error what went wrong
+ * @err: a negative errno, whose meaning is added, or 0
+ * @fmt: what was being done, and to which file
+ *
+ * Return: @err, or -EINVAL if that is 0.
+ */
+int sparse_error(int err, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

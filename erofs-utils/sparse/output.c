@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#define _GNU_SOURCE
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "output.h"
+
+/* EROFS_SUPER_MAGIC_V1 at EROFS_SUPER_OFFSET of erofs_fs.h */
+#define IMAGE_MAGIC		0xE0F5E1E2
+#define IMAGE_MAGIC_OFFSET	1024
+
+static const int fatal_signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+/* A signal handler has no argument: this is what it removes, if anything. */
+static struct {
+	int dirfd;
+	const char *volatile name;
+	char message[512];
+	size_t length;
+} interrupted;
+
+static void on_signal(int sig)
+{
+	ssize_t ret;
+
+	(void)sig;
+	if (interrupted.name)
+		unlinkat(interrupted.dirfd, interrupted.name, 0);
+	ret = write(STDERR_FILENO, interrupted.message, interrupted.length);
+	(void)ret;
+	_exit(1);
+}
+
+static void catch_signals(const struct sparse_output *out)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction old;
+	size_t i;
+
+	interrupted.dirfd = out->dirfd;
+	interrupted.name = out->named ? out->temporary : NULL;
+	snprintf(interrupted.message, sizeof(interrupted.message),
+		 "mkfs.erofs: interrupted: '%.400s' was not written\n",
+		 out->path);
+	interrupted.length = strlen(interrupted.message);
+	sigfillset(&action.sa_mask);
+	for (i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++) {
+		/* nohup and "&" in a shell script mean it */
+		if (!sigaction(fatal_signals[i], NULL, &old) &&
+		    old.sa_handler != SIG_IGN)
+			sigaction(fatal_signals[i], &action, NULL);
+	}
+	/* beyond RLIMIT_FSIZE a write is to fail, not to kill */
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+static void block_signals(sigset_t *old)
+{
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++)
+		sigaddset(&set, fatal_signals[i]);
+	pthread_sigmask(SIG_BLOCK, &set, old);
+}
+
+static int check_existing(const char *path)
+{
+	u32 magic = 0;
+	ssize_t ret;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = pread(fd, &magic, sizeof(magic), IMAGE_MAGIC_OFFSET);
+	if (ret < 0)
+		ret = -errno;
+	else
+		ret = le32toh(magic) == IMAGE_MAGIC ? 0 : -EEXIST;
+	close(fd);
+	return ret;
+}
+
+int sparse_output_find(struct sparse_output *out, const char *path)
+{
+	struct stat st;
+
+	*out = (struct sparse_output) { .path = path, .fd = -1, .dirfd = -1 };
+	out->target = realpath(path, NULL);
+	if (!out->target) {
+		if (errno != ENOENT)
+			return -errno;
+		if (!lstat(path, &st))
+			return -ENOENT;		/* a link to nowhere */
+		out->target = strdup(path);
+		return out->target ? 0 : -ENOMEM;
+	}
+	if (stat(out->target, &st))
+		return -errno;
+	out->exists = true;
+	out->dev = st.st_dev;
+	out->ino = st.st_ino;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -ENOTSUP;
+	return st.st_size ? check_existing(out->target) : 0;
+}
+
+static int open_directory(struct sparse_output *out)
+{
+	char *slash = strrchr(out->target, '/');
+	int fd;
+
+	if (slash) {
+		out->name = slash + 1;
+		*slash = '\0';
+		fd = open(slash == out->target ? "/" : out->target,
+			  O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		*slash = '/';
+	} else {
+		out->name = out->target;
+		fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return -errno;
+	out->dirfd = fd;
+	return *out->name ? 0 : -EISDIR;
+}
+
+int sparse_output_open(struct sparse_output *out)
+{
+	int err;
+
+	err = open_directory(out);
+	if (err)
+		return err;
+	if (asprintf(&out->temporary, ".%.200s.%ld", out->name,
+		     (long)getpid()) < 0) {
+		out->temporary = NULL;
+		return -ENOMEM;
+	}
+	/* what has no name cannot be left behind; a name needs /proc later */
+	if (!access("/proc/self/fd", X_OK))
+		out->fd = openat(out->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+				 0600);
+	if (out->fd < 0) {
+		sigset_t old;
+
+		block_signals(&old);
+		out->fd = openat(out->dirfd, out->temporary,
+				 O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+		err = out->fd < 0 ? -errno : 0;
+		out->named = !err;
+		catch_signals(out);
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+		return err;
+	}
+	catch_signals(out);
+	return 0;
+}
+
+static int give_name(struct sparse_output *out)
+{
+	char proc[64];
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", out->fd);
+	if (linkat(AT_FDCWD, proc, out->dirfd, out->temporary,
+		   AT_SYMLINK_FOLLOW))
+		return -errno;
+	out->named = true;
+	return 0;
+}
+
+int sparse_output_commit(struct sparse_output *out, mode_t mode)
+{
+	sigset_t old;
+	int err = 0;
+
+	if (fchmod(out->fd, mode) || fsync(out->fd))
+		return -errno;
+	/* from here it is short: an interrupt comes before it or after it */
+	block_signals(&old);
+	if (!out->named)
+		err = give_name(out);
+	if (!err && renameat(out->dirfd, out->temporary, out->dirfd, out->name))
+		err = -errno;
+	if (!err) {
+		out->named = false;
+		interrupted.name = NULL;
+		if (fsync(out->dirfd))
+			err = -errno;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return err;
+}
+
+void sparse_output_close(struct sparse_output *out)
+{
+	interrupted.name = NULL;
+	if (out->named)
+		unlinkat(out->dirfd, out->temporary, 0);
+	if (out->dirfd >= 0)
+		close(out->dirfd);
+	free(out->temporary);
+	free(out->target);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+#ifndef EROFS_SPARSE_PACK_H
+#define EROFS_SPARSE_PACK_H
+
+#include "batch.h"
+#include "chunkmap.h"
+#include "dedupe.h"
+#include "verity.h"
+
+/**
+ * struct sparse_counts - what became of the blocks
+ * @blocks: of all files
+ * @zero: stored as data where they came from, but all zeros
+ * @duplicate: equal to one that was stored before
+ * @stored: in the image's data
+ *
+ * The rest of @blocks were holes already.
+ */
+struct sparse_counts {
+	u64 blocks;
+	u64 zero;
+	u64 duplicate;
+	u64 stored;
+};
+
+/**
+ * struct sparse_packer - puts the data of files into an image
+ * @want_digest: whether to compute fs-verity digests
+ * @write_failed: it was the image that could not be written or read, not the file
+ * @progress: called for every batch with the number of blocks in it, or NULL
+ * @progress_arg: for @progress
+ */
+struct sparse_packer {
+	bool want_digest;
+	bool write_failed;
+	struct sparse_counts counts;
+	struct sparse_store store;
+	struct sparse_dedupe dedupe;
+	struct sparse_batch batch;
+	struct sparse_hash hash;
+	struct sparse_verity verity;
+	void (*progress)(void *arg, unsigned int blocks);
+	void *progress_arg;
+};
+
+/**
+ * sparse_packer_init() - get ready
+ * @packer: all zero but for @want_digest, @progress and @progress_arg
+ * @fd: the image, open for reading and writing
+ * @start: number of the image's block that data may start from
+ *
+ * Return: 0 or a negative errno.
+ */
+int sparse_packer_init(struct sparse_packer *packer, int fd, u32 start);
+
+/** sparse_packer_exit() - release all memory, after any result of the above */
+void sparse_packer_exit(struct sparse_packer *packer);
+
+/**
+ * sparse_pack_file() - put a file's data into the image
+ * @packer: initialised
+ * @fd: the file, open for reading
+ * @size: its size in bytes
+ * @map: of that many bytes, all holes; filled in
+ * @digest: where to put the fs-verity digest, if that is wanted
+ *
+ * Return: 0, -ENODATA if the file ends before @size, -EFBIG if the image would
+ * need block addresses of more than 32 bits, or another negative errno.
+ */
+int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,
+		     struct sparse_chunkmap *map,
+		     u8 digest[SPARSE_DIGEST_SIZE]);
+
+#endif

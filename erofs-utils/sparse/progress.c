@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#include <string.h>
+#include <time.h>
+
+#include "progress.h"
+
+#define REFRESH_SECONDS	0.1
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* "576.0 MiB"; @buf is returned */
+static char *human(char buf[32], double bytes)
+{
+	static const char * const unit[] = {
+		"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"
+	};
+	size_t i;
+
+	for (i = 0; bytes >= 1024 && i + 1 < sizeof(unit) / sizeof(unit[0]); i++)
+		bytes /= 1024;
+	snprintf(buf, 32, i ? "%.1f %s" : "%.0f %s", bytes, unit[i]);
+	return buf;
+}
+
+void sparse_progress_start(struct sparse_progress *progress)
+{
+	progress->start = now();
+	progress->shown = progress->start;
+}
+
+void sparse_progress_add(void *arg, unsigned int blocks)
+{
+	struct sparse_progress *progress = arg;
+	char done[32], total[32], rate[32];
+	double time, speed;
+
+	progress->done += (u64)blocks << SPARSE_BLOCK_BITS;
+	if (!progress->active)
+		return;
+	time = now();
+	if (time - progress->shown < REFRESH_SECONDS)
+		return;
+	progress->shown = time;
+	if (progress->total < progress->done)
+		progress->total = progress->done;
+	speed = progress->done / (time - progress->start);
+	fprintf(stderr, "\r%s of %s, %s/s, %.0f s left\033[K",
+		human(done, progress->done), human(total, progress->total),
+		human(rate, speed), (progress->total - progress->done) / speed);
+}
+
+double sparse_progress_stop(struct sparse_progress *progress)
+{
+	if (progress->active && progress->shown != progress->start)
+		fputs("\r\033[K", stderr);
+	return now() - progress->start;
+}
+
+static void print_pages(FILE *f, const char *what, u64 pages, u64 total)
+{
+	fprintf(f, "  %-11s%14llu  %5.1f %%\n", what,
+		(unsigned long long)pages,
+		total ? 100.0 * pages / total : 0.0);
+}
+
+void sparse_summary_print(FILE *f, const struct sparse_summary *summary)
+{
+	const struct sparse_counts *counts = &summary->counts;
+	char bytes[32], image[32], index[32], rate[32];
+
+	fprintf(f, "%s: %llu file%s of %s in %s, in %.2f s (%s/s)\n",
+		summary->path, (unsigned long long)summary->files,
+		summary->files == 1 ? "" : "s", human(bytes, summary->bytes),
+		human(image, summary->image), summary->seconds,
+		human(rate, summary->bytes / summary->seconds));
+	print_pages(f, "pages", counts->blocks, counts->blocks);
+	print_pages(f, "holes", counts->blocks - counts->zero -
+		    counts->duplicate - counts->stored, counts->blocks);
+	print_pages(f, "zeros", counts->zero, counts->blocks);
+	print_pages(f, "duplicates", counts->duplicate, counts->blocks);
+	print_pages(f, "stored", counts->stored, counts->blocks);
+	fprintf(f, "  index %s, UUID %s\n", human(index, summary->index),
+		summary->uuid);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+#ifndef EROFS_SPARSE_H
+#define EROFS_SPARSE_H
+
+#include "erofs/importer.h"
+
+/*
+ * What upstream's mkfs/main.c and lib/inode.c call: "mkfs.erofs --sparse" in the
+ * order of its steps.  All but the first and the last return 0 or a negative
+ * errno, which has been reported on standard error; upstream's way out then ends
+ * in erofs_sparse_finish().
+ */
+
+struct erofs_sparse;
+
+/** erofs_sparse_new() - --sparse was given.  Return: the state, or NULL. */
+struct erofs_sparse *erofs_sparse_new(void);
+
+/**
+ * erofs_sparse_operands() - take the operands
+ * @sparse: from erofs_sparse_new()
+ * @alone: no option asks for another source, or for adding to an image
+ * @count: how many operands, at least one
+ * @operands: OUT and snapshots, or one snapshot whose name OUT is made of
+ */
+int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
+			  char **operands);
+
+/**
+ * erofs_sparse_open() - check the snapshots, create the image
+ * @sparse: with operands
+ * @sbi: gets the image's descriptor, and the fingerprint's name
+ * @xattrs: whether xattrs, and with them fingerprints, are wanted
+ */
+int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
+		      bool xattrs);
+
+/**
+ * erofs_sparse_build() - make the inodes, and write their data
+ * @sparse: open
+ * @im: initialised, with an empty root
+ */
+int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im);
+
+/**
+ * erofs_sparse_write_indexes() - write an inode's block map
+ * @inode: of a file that erofs_sparse_build() made
+ * @vf: where the inode goes
+ * @off: byte after its xattrs
+ *
+ * Return: bytes written, or a negative errno.
+ */
+int erofs_sparse_write_indexes(struct erofs_inode *inode,
+			       struct erofs_vfile *vf, erofs_off_t off);
+
+/**
+ * erofs_sparse_finish() - give the image its name, or remove it
+ * @sparse: in any state; released
+ * @sbi: the image
+ * @err: what went wrong, or 0
+ *
+ * Return: the exit status.
+ */
+int erofs_sparse_finish(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
+			int err);
+
+#endif

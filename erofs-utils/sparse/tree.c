@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "erofs/inode.h"
+#include "erofs/exclude.h"
+#include "erofs/xattr.h"
+#include "message.h"
+#include "tree.h"
+#include "types.h"
+
+/* a block map is 4 bytes a block, and upstream counts those with 32 bits */
+#define MAX_SIZE	((u64)1 << 42)
+
+static int add_directory(struct sparse_tree *tree, struct erofs_inode *dir,
+			 const char *path);
+
+static int import_xattr(struct erofs_inode *inode, const char *path,
+			const char *name)
+{
+	ssize_t size = lgetxattr(path, name, NULL, 0);
+	char *value;
+	int err;
+
+	if (size < 0)
+		return errno == ENODATA ? 0 : -errno;
+	value = malloc(size + 1);
+	if (!value)
+		return -ENOMEM;
+	size = lgetxattr(path, name, value, size);
+	err = size < 0 ? -errno : erofs_vfs_setxattr(inode, name, value, size);
+	free(value);
+	return err;
+}
+
+static int import_xattrs(struct sparse_tree *tree, struct erofs_inode *inode,
+			 const char *path)
+{
+	ssize_t size = llistxattr(path, NULL, 0);
+	char *names, *name;
+	int err = 0;
+
+	if (size <= 0)
+		return size < 0 && errno != ENOTSUP ? -errno : 0;
+	names = malloc(size);
+	if (!names)
+		return -ENOMEM;
+	size = llistxattr(path, names, size);
+	if (size < 0)
+		err = -errno;
+	for (name = names; !err && name < names + size;
+	     name += strlen(name) + 1) {
+		/* it is about another content, or it is what we will write */
+		if (tree->fingerprint && !strcmp(name, tree->fingerprint))
+			continue;
+		err = import_xattr(inode, path, name);
+	}
+	free(names);
+	return err;
+}
+
+static int import_link(struct erofs_inode *inode, const char *path)
+{
+	ssize_t len;
+
+	inode->i_link = malloc(PATH_MAX);
+	if (!inode->i_link)
+		return -ENOMEM;
+	len = readlink(path, inode->i_link, PATH_MAX);
+	if (len < 0)
+		return -errno;
+	if (len == PATH_MAX)
+		return -ENAMETOOLONG;
+	inode->i_link[len] = '\0';
+	inode->i_size = len;
+	return 0;
+}
+
+static int list_file(struct sparse_tree *tree, struct erofs_inode *inode,
+		     const struct stat *st)
+{
+	if (tree->count == tree->room) {
+		size_t room = tree->room * 2 + 16;
+		struct sparse_file *file;
+
+		file = realloc(tree->file, room * sizeof(*file));
+		if (!file)
+			return -ENOMEM;
+		tree->file = file;
+		tree->room = room;
+	}
+	tree->file[tree->count++] = (struct sparse_file) { inode, *st };
+	tree->bytes += st->st_size < st->st_blocks * 512 ?
+		st->st_size : st->st_blocks * 512;
+	if (!(st->st_mode & S_IROTH))
+		tree->private = true;
+	inode->i_size = st->st_size;
+	return 0;
+}
+
+/* what upstream's importer asks of an inode, whatever it is */
+static int fill_inode(struct sparse_tree *tree, struct erofs_inode *inode,
+		      const char *path, struct stat *st)
+{
+	int err;
+
+	err = __erofs_fill_inode(tree->im, inode, st, path);
+	if (err)
+		return err;
+	inode->i_mode = st->st_mode;
+	if (!tree->im->params->no_xattrs) {
+		err = import_xattrs(tree, inode, path);
+		if (err)
+			return err;
+	}
+	switch (st->st_mode & S_IFMT) {
+	case S_IFREG:
+		return list_file(tree, inode, st);
+	case S_IFLNK:
+		return import_link(inode, path);
+	case S_IFDIR:
+		return 0;
+	default:
+		inode->u.i_rdev = erofs_new_encode_dev(st->st_rdev);
+		return 0;
+	}
+}
+
+static int new_inode(struct sparse_tree *tree, struct erofs_inode *dir,
+		     const char *path, struct stat *st,
+		     struct erofs_inode **inodep)
+{
+	struct erofs_inode *inode;
+
+	inode = erofs_new_inode(tree->im->sbi);
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+	*inodep = inode;
+	inode->i_srcpath = strdup(path);
+	if (!inode->i_srcpath)
+		return -ENOMEM;
+	inode->i_parent = dir;
+	inode->i_nlink = 1;
+	/* by this a second name of the same file is found */
+	inode->dev = st->st_dev;
+	inode->i_ino[1] = st->st_ino;
+	erofs_insert_ihash(inode);
+	return fill_inode(tree, inode, path, st);
+}
+
+static int check_file(const struct sparse_tree *tree, const char *path,
+		      const struct stat *st)
+{
+	const struct sparse_output *out = tree->out;
+
+	if (!S_ISREG(st->st_mode))
+		return 0;
+	if (out->exists && st->st_dev == out->dev && st->st_ino == out->ino)
+		return sparse_error(0, "'%s' is to be packed, and is the image '%s' itself",
+				    path, out->path);
+	if ((u64)st->st_size >= MAX_SIZE)
+		return sparse_error(-EFBIG, "'%s' has %llu bytes; 4 TiB are too many for blocks of 4 KiB",
+				    path, (unsigned long long)st->st_size);
+	return 0;
+}
+
+static int add_entry(struct sparse_tree *tree, struct erofs_inode *dir,
+		     const char *path, const char *name, struct stat *st)
+{
+	struct erofs_inode *inode = NULL;
+	struct erofs_dentry *d;
+	int err;
+
+	err = check_file(tree, path, st);
+	if (err)
+		return err;
+	if (!S_ISDIR(st->st_mode) && !tree->im->params->hard_dereference)
+		inode = erofs_iget(st->st_dev, st->st_ino);
+	if (inode) {
+		inode->i_nlink++;
+	} else {
+		err = new_inode(tree, dir, path, st, &inode);
+		if (err)
+			return sparse_error(err, "could not import '%s'", path);
+	}
+	d = erofs_d_alloc(dir, name);
+	if (IS_ERR(d))
+		return sparse_error(PTR_ERR(d), "could not import '%s'", path);
+	d->inode = inode;
+	d->type = erofs_mode_to_ftype(inode->i_mode);
+	return S_ISDIR(st->st_mode) ? add_directory(tree, inode, path) : 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int no_dots(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+}
+
+static int add_child(struct sparse_tree *tree, struct erofs_inode *dir,
+		     const char *path, const char *name)
+{
+	struct stat st;
+	char *child;
+	int err;
+
+	if (asprintf(&child, "%s/%s", path, name) < 0)
+		return sparse_error(-ENOMEM, "could not read '%s'", path);
+	if (lstat(child, &st))
+		err = sparse_error(-errno, "could not read '%s'", child);
+	else
+		err = add_entry(tree, dir, child, name, &st);
+	free(child);
+	return err;
+}
+
+static int add_directory(struct sparse_tree *tree, struct erofs_inode *dir,
+			 const char *path)
+{
+	struct dirent **entries;
+	int count, i, err = 0;
+
+	/* file systems differ in their order, and the image is not to */
+	count = scandir(path, &entries, no_dots, by_name);
+	if (count < 0)
+		return sparse_error(-errno, "could not read directory '%s'", path);
+	for (i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+
+		if (!err && !erofs_is_exclude_path(path, name))
+			err = add_child(tree, dir, path, name);
+		free(entries[i]);
+	}
+	free(entries);
+	return err;
+}
+
+/* the last part of a path, which is not to be empty, "." or ".." */
+static int name_of(const char *path, char name[NAME_MAX + 1])
+{
+	size_t end = strlen(path), start;
+
+	while (end && path[end - 1] == '/')
+		end--;
+	for (start = end; start && path[start - 1] != '/'; start--)
+		;
+	if (start == end || end - start > NAME_MAX)
+		return -EINVAL;
+	memcpy(name, path + start, end - start);
+	name[end - start] = '\0';
+	return is_dot_dotdot(name) ? -EINVAL : 0;
+}
+
+static bool has_name(const struct erofs_inode *dir, const char *name)
+{
+	const struct erofs_dentry *d;
+
+	list_for_each_entry(d, &dir->i_subdirs, d_child)
+		if (!strcmp(d->name, name))
+			return true;
+	return false;
+}
+
+static int add_snapshot(struct sparse_tree *tree, const char *path)
+{
+	struct erofs_inode *root = tree->im->root;
+	char name[NAME_MAX + 1];
+	struct stat st;
+
+	if (name_of(path, name))
+		return sparse_error(0, "'%s' among other snapshots: the path ends in no name that it could have in the image",
+				    path);
+	if (has_name(root, name))
+		return sparse_error(0, "'%s': another snapshot has the name '%s' already",
+				    path, name);
+	if (stat(path, &st))
+		return sparse_error(-errno, "could not read '%s'", path);
+	return add_entry(tree, root, path, name, &st);
+}
+
+int sparse_tree_add(struct sparse_tree *tree, char *const *paths, int count)
+{
+	struct erofs_inode *root = tree->im->root;
+	struct stat st;
+	int i, err = 0;
+
+	if (count == 1 && !stat(paths[0], &st) && S_ISDIR(st.st_mode)) {
+		err = fill_inode(tree, root, paths[0], &st);
+		if (err)
+			return sparse_error(err, "could not import '%s'",
+					    paths[0]);
+		return add_directory(tree, root, paths[0]);
+	}
+	/* whoever runs us is not to show in the image */
+	root->i_mode = S_IFDIR | 0755;
+	root->i_uid = tree->im->params->fixed_uid == -1U ? 0 : root->i_uid;
+	root->i_gid = tree->im->params->fixed_gid == -1U ? 0 : root->i_gid;
+	for (i = 0; i < count && !err; i++)
+		err = add_snapshot(tree, paths[i]);
+	return err;
+}
+
+void sparse_tree_exit(struct sparse_tree *tree)
+{
+	free(tree->file);
+}

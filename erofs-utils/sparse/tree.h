@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+#ifndef EROFS_SPARSE_TREE_H
+#define EROFS_SPARSE_TREE_H
+
+#include "erofs/importer.h"
+#include "output.h"
+
+/**
+ * struct sparse_file - a regular file whose data is to be packed
+ * @inode: its inode in the image; i_srcpath is where the data comes from
+ * @st: what it was when it was found
+ */
+struct sparse_file {
+	struct erofs_inode *inode;
+	struct stat st;
+};
+
+/**
+ * struct sparse_tree - the image's files, as found below the snapshots
+ * @im: upstream's importer, whose root the snapshots go to
+ * @out: the image, which must not be among them
+ * @fingerprint: xattr that we write, and so do not take over; or NULL
+ * @file: the regular files in the order in which their data goes to the image
+ * @count: how many
+ * @bytes: about how much data there is to read
+ * @private: not everybody may read all of them
+ */
+struct sparse_tree {
+	struct erofs_importer *im;
+	const struct sparse_output *out;
+	const char *fingerprint;
+	struct sparse_file *file;
+	size_t count;
+	u64 bytes;
+	bool private;
+	/* private: room in @file */
+	size_t room;
+};
+
+/**
+ * sparse_tree_add() - add snapshots to the image's root
+ * @tree: with @im, @out and @fingerprint set
+ * @paths: regular files or directories
+ * @count: how many
+ *
+ * Each keeps the last part of its path as its name.  A directory that is alone
+ * becomes the root itself.
+ *
+ * Return: 0 or a negative errno, which has been reported.
+ */
+int sparse_tree_add(struct sparse_tree *tree, char *const *paths, int count);
+
+/** sparse_tree_exit() - release the list; the inodes are upstream's */
+void sparse_tree_exit(struct sparse_tree *tree);
+
+#endif

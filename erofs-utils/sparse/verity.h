@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+#ifndef EROFS_SPARSE_VERITY_H
+#define EROFS_SPARSE_VERITY_H
+
+#include "hash.h"
+
+/* enough for 2^63 bytes in blocks of 4 KiB with 128 digests a block */
+#define SPARSE_VERITY_LEVELS	8
+
+/**
+ * struct sparse_verity - the fs-verity digest of a file, computed front to back
+ *
+ * The Merkle tree is never held: of each level only the block being filled is.
+ * Level 0 holds the digests of the file's blocks, level n + 1 those of level n's
+ * blocks.  All subtrees of zeros of one height are equal, so a hole costs a few
+ * digests a level, however long it is.
+ *
+ * Source of the format: Documentation/filesystems/fsverity.rst of Linux, with
+ * SHA-256, blocks of 4096 bytes and no salt.
+ */
+struct sparse_verity {
+	struct sparse_hash *hash;
+	u64 size;
+	/* levels of this file; 0 if it has one block, or none */
+	unsigned int levels;
+	/* zero[0]: a block of zeros; zero[n + 1]: a block of 128 times zero[n] */
+	u8 zero[SPARSE_VERITY_LEVELS + 1][SPARSE_DIGEST_SIZE];
+	/* digests in each level's block */
+	unsigned int fill[SPARSE_VERITY_LEVELS];
+	u8 block[SPARSE_VERITY_LEVELS][SPARSE_BLOCK_SIZE];
+	/* of the whole tree, once the top level's block is complete */
+	u8 root[SPARSE_DIGEST_SIZE];
+};
+
+/**
+ * sparse_verity_init() - compute the digests of zeros
+ * @verity: many files can be digested with it, one after the other
+ * @hash: used, not owned
+ *
+ * Return: 0 or -EIO.
+ */
+int sparse_verity_init(struct sparse_verity *verity, struct sparse_hash *hash);
+
+/**
+ * sparse_verity_begin() - start with a file
+ * @verity: initialised
+ * @size: the file's size in bytes
+ */
+void sparse_verity_begin(struct sparse_verity *verity, u64 size);
+
+/**
+ * sparse_verity_block() - add the file's next block
+ * @verity: begun
+ * @digest: SHA-256 of the block; the last one is padded with zeros
+ *
+ * Return: 0 or -EIO.
+ */
+int sparse_verity_block(struct sparse_verity *verity,
+			const u8 digest[SPARSE_DIGEST_SIZE]);
+
+/**
+ * sparse_verity_hole() - add blocks of zeros
+ * @verity: begun
+ * @blocks: how many
+ *
+ * Return: 0 or -EIO.
+ */
+int sparse_verity_hole(struct sparse_verity *verity, u64 blocks);
+
+/**
+ * sparse_verity_end() - the file's digest, as "fsverity digest" prints it
+ * @verity: every block of the file has been added
+ * @digest: where to put it
+ *
+ * Return: 0 or -EIO.
+ */
+int sparse_verity_end(struct sparse_verity *verity,
+		      u8 digest[SPARSE_DIGEST_SIZE]);
+
+#endif
