@@ -7,6 +7,7 @@
 #define __EROFS_COMPAT_H
 
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/pfn_t.h>
 
 /* 6.12: page frame numbers given to vmf_insert_mixed() are of type pfn_t */
@@ -14,6 +15,42 @@ static inline vm_fault_t erofs_vmf_insert_zero(struct vm_fault *vmf)
 {
 	return vmf_insert_mixed(vmf->vma, vmf->address,
 				pfn_to_pfn_t(my_zero_pfn(vmf->address)));
+}
+
+/*
+ * The page after what was taken from a readahead request so far.  6.12 adds the
+ * folio that was taken last when the next one is asked for.
+ */
+static inline pgoff_t erofs_readahead_next(struct readahead_control *rac)
+{
+	return rac->_index + rac->_batch_count;
+}
+
+/*
+ * Move the folios of @rac that end at or before page @end to a request of their
+ * own; returns how many pages these are.  The folios are locked and stay in the
+ * page cache until somebody takes them from the request.
+ */
+static inline unsigned long
+erofs_readahead_split(struct readahead_control *rac,
+		      struct readahead_control *part, pgoff_t end)
+{
+	pgoff_t last = rac->_index + rac->_nr_pages;
+
+	rac->_index += rac->_batch_count;
+	rac->_nr_pages -= rac->_batch_count;
+	rac->_batch_count = 0;
+	*part = *rac;
+	if (end < last) {
+		struct folio *folio = xa_load(&rac->mapping->i_pages, end);
+
+		/* the folio at @end begins before it if it holds both kinds */
+		end = folio->index;
+	}
+	part->_nr_pages = end - rac->_index;
+	rac->_index = end;
+	rac->_nr_pages -= part->_nr_pages;
+	return part->_nr_pages;
 }
 
 #endif	/* __EROFS_COMPAT_H */

@@ -7,18 +7,22 @@
  * block address is EROFS_NULL_ADDR is a hole.  erofs_map_blocks() answers for one
  * chunk a call; here a run of entries is compared in place in the metadata page
  * that holds them.
+ *
+ * A page is a hole only if all chunks that it overlaps within the file are: with
+ * blocks smaller than a page a chunk may be smaller, too.
  */
 #include <linux/string.h>
 #include "hole.h"
 
 static_assert(EROFS_NULL_ADDR == U32_MAX);
 
-/* where the entries of an inode's chunk index are on its metadata device */
+/* the entries of an inode's chunk index */
 struct erofs_chunk_index {
-	struct super_block *sb;
 	struct erofs_buf buf;
-	erofs_off_t pos;		/* of the entry of chunk 0, in bytes */
-	unsigned int unit;		/* bytes an entry */
+	erofs_off_t pos;	/* of the entry of chunk 0 on the metadata device, bytes */
+	u64 nr;			/* entries, one a chunk */
+	unsigned int unit;	/* bytes an entry */
+	unsigned int bits;	/* chunk size, log2 bytes */
 };
 
 static void erofs_chunk_index_init(struct erofs_chunk_index *ci,
@@ -26,18 +30,43 @@ static void erofs_chunk_index_init(struct erofs_chunk_index *ci,
 {
 	struct erofs_inode *vi = EROFS_I(inode);
 
-	ci->sb = inode->i_sb;
 	ci->buf = __EROFS_BUF_INITIALIZER;
-	erofs_init_metabuf(&ci->buf, ci->sb);
+	erofs_init_metabuf(&ci->buf, inode->i_sb);
 	ci->unit = vi->chunkformat & EROFS_CHUNK_FORMAT_INDEXES ?
 		sizeof(struct erofs_inode_chunk_index) :
 		EROFS_BLOCK_MAP_ENTRY_SIZE;
 	/* entries are aligned to their size: none crosses a page */
 	ci->pos = ALIGN(erofs_iloc(inode) + vi->inode_isize + vi->xattr_isize,
 			ci->unit);
+	ci->bits = vi->chunkbits;
+	ci->nr = round_up((u64)i_size_read(inode), 1ULL << ci->bits) >> ci->bits;
 }
 
-static bool erofs_chunk_entry_is_hole(const void *entry, unsigned int unit)
+/* the chunk that the first byte of a page lies in */
+static u64 erofs_chunk_of_page(struct erofs_chunk_index *ci, pgoff_t index)
+{
+	return ((u64)index << PAGE_SHIFT) >> ci->bits;
+}
+
+/* the first chunk that begins at or after the start of a page, or the last's next */
+static u64 erofs_chunk_from_page(struct erofs_chunk_index *ci, pgoff_t index)
+{
+	return min(round_up((u64)index << PAGE_SHIFT, 1ULL << ci->bits) >> ci->bits,
+		   ci->nr);
+}
+
+/* the first page that begins at or after the start of a chunk */
+static u64 erofs_page_from_chunk(struct erofs_chunk_index *ci, u64 chunk)
+{
+	return round_up(chunk << ci->bits, (u64)PAGE_SIZE) >> PAGE_SHIFT;
+}
+
+static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk)
+{
+	return erofs_bread(&ci->buf, ci->pos + chunk * ci->unit, EROFS_KMAP);
+}
+
+static bool erofs_entry_is_hole(const void *entry, unsigned int unit)
 {
 	const struct erofs_inode_chunk_index *idx = entry;
 
@@ -46,37 +75,36 @@ static bool erofs_chunk_entry_is_hole(const void *entry, unsigned int unit)
 	return idx->blkaddr == cpu_to_le32(EROFS_NULL_ADDR);
 }
 
-/* how many of the @nr entries from @entry on are holes before the first that is not */
-static unsigned int erofs_chunk_entries_run(const void *entry, unsigned int unit,
-					    unsigned int nr)
+/* how many of the @nr entries from @entry on are like @hole before the first that is not */
+static unsigned int erofs_entries_run(const void *entry, unsigned int unit,
+				      unsigned int nr, bool hole)
 {
 	unsigned int i;
 
-	if (unit == EROFS_BLOCK_MAP_ENTRY_SIZE) {
+	if (hole && unit == EROFS_BLOCK_MAP_ENTRY_SIZE) {
 		const void *data = memchr_inv(entry, 0xff, nr * unit);
 
 		return data ? (data - entry) / unit : nr;
 	}
 	for (i = 0; i < nr; ++i)
-		if (!erofs_chunk_entry_is_hole(entry + i * unit, unit))
+		if (erofs_entry_is_hole(entry + i * unit, unit) != hole)
 			break;
 	return i;
 }
 
-/* set *@chunk to the first chunk of [*@chunk, @end) that is no hole, or to @end */
-static int erofs_hole_forward(struct erofs_chunk_index *ci, u64 *chunk, u64 end)
+/* move *@chunk up to the first chunk below @end that is not like @hole, or to @end */
+static int erofs_chunks_forward(struct erofs_chunk_index *ci, u64 *chunk,
+				u64 end, bool hole)
 {
 	while (*chunk < end) {
-		erofs_off_t pos = ci->pos + *chunk * ci->unit;
+		void *entry = erofs_chunk_entry(ci, *chunk);
 		unsigned int nr, run;
-		void *entry;
 
-		entry = erofs_bread(&ci->buf, pos, EROFS_KMAP);
 		if (IS_ERR(entry))
 			return PTR_ERR(entry);
 		nr = min_t(u64, end - *chunk,
-			   (PAGE_SIZE - offset_in_page(pos)) / ci->unit);
-		run = erofs_chunk_entries_run(entry, ci->unit, nr);
+			   (PAGE_SIZE - offset_in_page(entry)) / ci->unit);
+		run = erofs_entries_run(entry, ci->unit, nr, hole);
 		*chunk += run;
 		if (run < nr)
 			break;
@@ -85,61 +113,126 @@ static int erofs_hole_forward(struct erofs_chunk_index *ci, u64 *chunk, u64 end)
 }
 
 /* lower *@chunk, but not below @first, as long as the chunk before it is a hole */
-static int erofs_hole_backward(struct erofs_chunk_index *ci, u64 *chunk, u64 first)
+static int erofs_chunks_backward(struct erofs_chunk_index *ci, u64 *chunk,
+				 u64 first)
 {
 	while (*chunk > first) {
-		void *entry = erofs_bread(&ci->buf,
-					  ci->pos + (*chunk - 1) * ci->unit,
-					  EROFS_KMAP);
+		void *entry = erofs_chunk_entry(ci, *chunk - 1);
 
 		if (IS_ERR(entry))
 			return PTR_ERR(entry);
-		if (!erofs_chunk_entry_is_hole(entry, ci->unit))
+		if (!erofs_entry_is_hole(entry, ci->unit))
 			break;
 		--*chunk;
 	}
 	return 0;
 }
 
+/*
+ * set *@end to the end of the hole that page @index lies in, or to @index if it
+ * does not; *@end never grows
+ */
+static int erofs_hole_end(struct erofs_chunk_index *ci, pgoff_t index,
+			  pgoff_t *end)
+{
+	u64 chunk = erofs_chunk_of_page(ci, index);
+	int err;
+
+	err = erofs_chunks_forward(ci, &chunk, erofs_chunk_from_page(ci, *end),
+				   true);
+	/* past the last chunk the rest of its page is past the end of the file */
+	if (!err && chunk < ci->nr)
+		*end = clamp_t(u64, (chunk << ci->bits) >> PAGE_SHIFT, index, *end);
+	return err;
+}
+
+/* set *@end to the first page from @index on that is a hole; *@end never grows */
+static int erofs_data_end(struct erofs_chunk_index *ci, pgoff_t index,
+			  pgoff_t *end)
+{
+	u64 chunk = erofs_chunk_of_page(ci, index);
+	int err;
+
+	while (index < *end) {
+		pgoff_t hole_end;
+
+		err = erofs_chunks_forward(ci, &chunk,
+					   erofs_chunk_from_page(ci, *end), false);
+		if (err)
+			return err;
+		index = erofs_page_from_chunk(ci, chunk);
+		if (index >= *end)
+			break;
+		/* this chunk is a hole, but are all of the page? */
+		hole_end = index + 1;
+		err = erofs_hole_end(ci, index, &hole_end);
+		if (err)
+			return err;
+		if (hole_end > index) {
+			*end = index;
+			break;
+		}
+		chunk = max(chunk + 1, erofs_chunk_of_page(ci, index));
+	}
+	return 0;
+}
+
 /**
- * erofs_hole_find - find the hole around a page of a chunk-based file
+ * erofs_hole_run - find how far a hole, or data, goes on from a page
  * @inode: a chunk-based inode
- * @index: the page asked for, which must lie within the file
+ * @index: the page to start from, which must lie within the file
+ * @end: in: the page after the last that matters; out: that after the run
+ *
+ * Context: may sleep and read metadata.
+ * Return: 1 for a hole, 0 for data, a negative error if the chunk index could not
+ * be read.
+ */
+int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
+{
+	struct erofs_chunk_index ci;
+	pgoff_t hole_end = *end;
+	int ret;
+
+	erofs_chunk_index_init(&ci, inode);
+	ret = erofs_hole_end(&ci, index, &hole_end);
+	if (!ret && hole_end > index) {
+		*end = hole_end;
+		ret = 1;
+	} else if (!ret) {
+		ret = erofs_data_end(&ci, index + 1, end);
+	}
+	erofs_put_metabuf(&ci.buf);
+	return ret;
+}
+
+/**
+ * erofs_hole_around - find the hole around a page
+ * @inode: a chunk-based inode
+ * @index: the page, which must lie within the file
  * @first: in: the first page that matters; out: the first of the hole
  * @end: in: the page after the last that matters; out: that after the hole
  *
- * A page belongs to a hole only if all chunks that it touches within the file
- * are holes.  *@first <= @index < *@end must hold; the span can only get smaller.
+ * *@first and *@end are undefined unless 1 is returned.
  *
  * Context: may sleep and read metadata.
- * Return: 1 if the page lies in a hole, with the span set; 0 if it does not;
- * a negative error if the chunk index could not be read.
+ * Return: 1 if the page lies in a hole; 0 if it does not; a negative error if the
+ * chunk index could not be read.
  */
-int erofs_hole_find(struct inode *inode, pgoff_t index, pgoff_t *first,
-		    pgoff_t *end)
+int erofs_hole_around(struct inode *inode, pgoff_t index, pgoff_t *first,
+		      pgoff_t *end)
 {
-	const unsigned int bits = EROFS_I(inode)->chunkbits;
-	const u64 nr_chunks = DIV_ROUND_UP_ULL(i_size_read(inode), 1ULL << bits);
-	const u64 pos = (u64)index << PAGE_SHIFT;
-	u64 lo = pos >> bits, hi = lo, limit;
 	struct erofs_chunk_index ci;
+	u64 chunk;
 	int err;
 
 	erofs_chunk_index_init(&ci, inode);
-	limit = min(DIV_ROUND_UP_ULL((u64)*end << PAGE_SHIFT, 1ULL << bits),
-		    nr_chunks);
-	err = erofs_hole_forward(&ci, &hi, limit);
-	/* past the last chunk the rest of its page is past the end of the file */
-	if (hi < nr_chunks)
-		*end = min_t(u64, *end, (hi << bits) >> PAGE_SHIFT);
-	if (err || *end <= index)
-		goto out;
-
-	err = erofs_hole_backward(&ci, &lo, ((u64)*first << PAGE_SHIFT) >> bits);
-	*first = max_t(u64, *first, DIV_ROUND_UP_ULL(lo << bits, PAGE_SIZE));
-out:
+	chunk = erofs_chunk_of_page(&ci, index);
+	err = erofs_hole_end(&ci, index, end);
+	if (!err && *end > index) {
+		err = erofs_chunks_backward(&ci, &chunk,
+					    erofs_chunk_of_page(&ci, *first));
+		*first = max_t(u64, *first, erofs_page_from_chunk(&ci, chunk));
+	}
 	erofs_put_metabuf(&ci.buf);
-	if (err)
-		return err;
-	return *first <= index && index < *end;
+	return err ? err : *end > index;
 }

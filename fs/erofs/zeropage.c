@@ -19,7 +19,8 @@
  *   switch can be turned at any time without a walk over mappings.
  * - COW.  PTEs are installed read-only.  A write to a private mapping faults on
  *   write protection, where the core knows the zero page and gives out a cleared
- *   anonymous page.
+ *   anonymous page.  A write that comes first gets a private copy of a page of
+ *   zeros by the core's ordinary copy-on-write of a file page, and no zero PTE.
  * - Pins.  The zero page in a COW mapping is unshared before a long-term pin
  *   (gup_must_unshare()), and mappings that are not COW have no writable PTE ever:
  *   vm_mixed_zeropage_allowed() asks for just that.
@@ -38,9 +39,11 @@
 #include "hole.h"
 #include "zeropage.h"
 
-static bool erofs_zeropage_enabled __read_mostly = true;
-module_param_named(zeropage, erofs_zeropage_enabled, bool, 0644);
-MODULE_PARM_DESC(zeropage, "Map the zero page for read faults on holes (default: Y)");
+/*
+ * Pages of zeros that a first write to a hole is copied from, one for each CPU so
+ * that their locks, which the core takes, are not contended.
+ */
+static DEFINE_PER_CPU(struct page *, erofs_zero_source);
 
 /* the core's rule for vmf_insert_mixed(), which answers a breach with SIGBUS */
 static bool erofs_zeropage_allowed(struct vm_area_struct *vma)
@@ -58,8 +61,7 @@ static bool erofs_zeropage_allowed(struct vm_area_struct *vma)
  */
 static bool erofs_zeropage_wanted(struct vm_fault *vmf)
 {
-	if (!READ_ONCE(erofs_zeropage_enabled) ||
-	    (vmf->flags & FAULT_FLAG_WRITE))
+	if (!erofs_zeropage_active(file_inode(vmf->vma->vm_file)))
 		return false;
 	if ((vmf->flags & FAULT_FLAG_ORIG_PTE_VALID) && !pte_none(vmf->orig_pte))
 		return false;
@@ -113,33 +115,59 @@ static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
 	return VM_FAULT_NOPAGE;
 }
 
-/* returns 0 if the page cache has to serve the fault */
-static vm_fault_t erofs_zeropage_map(struct vm_fault *vmf)
+static vm_fault_t erofs_zeropage_read_fault(struct vm_fault *vmf, pgoff_t eof)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct inode *inode = file_inode(vma->vm_file);
 	unsigned long start = max(vma->vm_start, vmf->address & PMD_MASK);
 	unsigned long size = min(vma->vm_end - start,
 				 PMD_SIZE - (start & ~PMD_MASK));
-	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	pgoff_t base = vmf->pgoff - ((vmf->address - start) >> PAGE_SHIFT);
 	pgoff_t first = base, end = min(base + (size >> PAGE_SHIFT), eof);
+	vm_fault_t ret;
 
-	/* beyond the end of the file, or an unreadable index: its own error */
-	if (vmf->pgoff >= eof ||
-	    erofs_hole_find(inode, vmf->pgoff, &first, &end) <= 0)
-		return 0;
-	return erofs_zeropage_insert(vmf, start + ((first - base) << PAGE_SHIFT),
-				     start + ((end - base) << PAGE_SHIFT));
+	if (erofs_hole_around(inode, vmf->pgoff, &first, &end) <= 0)
+		return filemap_fault(vmf);
+	ret = erofs_zeropage_insert(vmf, start + ((first - base) << PAGE_SHIFT),
+				    start + ((end - base) << PAGE_SHIFT));
+	if (ret == VM_FAULT_NOPAGE) {
+		erofs_zeropage_count(inode, hole_faults, 1);
+		erofs_zeropage_count(inode, zero_pages, end - first);
+	}
+	return ret;
 }
 
+/*
+ * The first touch of a private page is a write.  The core has allocated the page
+ * that the process gets and copies to it from the one that it is given here.
+ */
+static vm_fault_t erofs_zeropage_write_fault(struct vm_fault *vmf)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	pgoff_t end = vmf->pgoff + 1;
+	struct page *page;
+
+	if (erofs_hole_run(inode, vmf->pgoff, &end) <= 0)
+		return filemap_fault(vmf);
+	erofs_zeropage_count(inode, write_faults, 1);
+	page = raw_cpu_read(erofs_zero_source);
+	get_page(page);
+	vmf->page = page;
+	/* else the core waits for it, which takes a copy of a page */
+	return trylock_page(page) ? VM_FAULT_LOCKED : 0;
+}
+
+/* what is past the end, or has an index that cannot be read, gets its own error */
 static vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 {
-	vm_fault_t ret = 0;
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 
-	if (erofs_zeropage_wanted(vmf))
-		ret = erofs_zeropage_map(vmf);
-	return ret ? ret : filemap_fault(vmf);
+	if (vmf->pgoff >= eof || !erofs_zeropage_wanted(vmf))
+		return filemap_fault(vmf);
+	if (vmf->flags & FAULT_FLAG_WRITE)
+		return erofs_zeropage_write_fault(vmf);
+	return erofs_zeropage_read_fault(vmf, eof);
 }
 
 /* ->map_pages must not sleep, as finding a hole may: it serves cached data only */
@@ -166,4 +194,40 @@ int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma)
 			EROFS_INODE_CHUNK_BASED)
 		vma->vm_ops = &erofs_zeropage_vm_ops;
 	return err;
+}
+
+/**
+ * erofs_zeropage_exit - free what erofs_zeropage_init() allocated
+ *
+ * No file system may be mounted.
+ */
+void erofs_zeropage_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (per_cpu(erofs_zero_source, cpu))
+			put_page(per_cpu(erofs_zero_source, cpu));
+}
+
+/**
+ * erofs_zeropage_init - allocate what faults on holes need, for the module
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init erofs_zeropage_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct page *page = alloc_pages_node(cpu_to_node(cpu),
+						     GFP_KERNEL | __GFP_ZERO, 0);
+
+		if (!page) {
+			erofs_zeropage_exit();
+			return -ENOMEM;
+		}
+		per_cpu(erofs_zero_source, cpu) = page;
+	}
+	return 0;
 }

@@ -3,11 +3,64 @@
 #define __EROFS_ZEROPAGE_H
 
 #include <linux/fs.h>
+#include <linux/pagemap.h>
+#include <linux/splice.h>
 
 #ifdef CONFIG_EROFS_FS_ZEROPAGE
+#include "internal.h"
+
+/* what a mount has done, see Documentation/zeropage.md; on each CPU */
+struct erofs_zeropage_stats {
+	u64 hole_faults;	/* read faults on holes */
+	u64 zero_pages;		/* pages they mapped, or had mapped */
+	u64 write_faults;	/* first writes to holes */
+	u64 read_bytes;		/* of holes, by read and splice */
+};
+
+/* one for each mount: its switch and counters, below its folder in sysfs */
+struct erofs_zeropage {
+	struct kobject *kobj;
+	struct erofs_zeropage_stats __percpu *stats;
+	bool enabled;
+};
+
+extern bool erofs_zeropage_enabled;
+
+/* may holes of this file be served without the page cache now? */
+static inline bool erofs_zeropage_active(struct inode *inode)
+{
+	struct erofs_zeropage *zp = EROFS_I_SB(inode)->zeropage;
+
+	return EROFS_I(inode)->datalayout == EROFS_INODE_CHUNK_BASED &&
+		READ_ONCE(erofs_zeropage_enabled) && zp &&
+		READ_ONCE(zp->enabled);
+}
+
+#define erofs_zeropage_count(inode, counter, n)	\
+	this_cpu_add(EROFS_I_SB(inode)->zeropage->stats->counter, n)
+
+int erofs_zeropage_init(void);
+void erofs_zeropage_exit(void);
+int erofs_zeropage_init_sb(struct super_block *sb);
+void erofs_zeropage_exit_sb(struct super_block *sb);
 int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma);
+ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
+				   struct pipe_inode_info *pipe, size_t len,
+				   unsigned int flags);
+bool erofs_zeropage_readahead(struct readahead_control *rac);
 #else
-#define erofs_zeropage_mmap	generic_file_readonly_mmap
+static inline int erofs_zeropage_init(void) { return 0; }
+static inline void erofs_zeropage_exit(void) {}
+static inline int erofs_zeropage_init_sb(struct super_block *sb) { return 0; }
+static inline void erofs_zeropage_exit_sb(struct super_block *sb) {}
+#define erofs_zeropage_mmap		generic_file_readonly_mmap
+#define erofs_zeropage_read_iter(iocb, to)	filemap_read(iocb, to, 0)
+#define erofs_zeropage_splice_read	filemap_splice_read
+static inline bool erofs_zeropage_readahead(struct readahead_control *rac)
+{
+	return false;
+}
 #endif
 
 #endif	/* __EROFS_ZEROPAGE_H */

@@ -14,11 +14,15 @@
 uint64_t pagemap_entry(const void *addr)
 {
 	static int fd = -1;
+	static pid_t opener;
 	uint64_t entry;
 	off_t pos = (uintptr_t)addr / getpagesize() * sizeof(entry);
 
-	if (fd < 0)
+	/* the file is of the process that opened it, also after a fork */
+	if (opener != getpid()) {
 		fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+		opener = getpid();
+	}
 	if (pread(fd, &entry, sizeof(entry), pos) != sizeof(entry))
 		err(1, "/proc/self/pagemap");
 	return entry;
@@ -43,6 +47,11 @@ uint64_t zero_pfn(void)
 		errx(1, "pagemap shows no frames: not root?");
 	munmap((void *)p, getpagesize());
 	return pfn;
+}
+
+bool is_mapped(const void *addr)
+{
+	return pagemap_entry(addr) & PM_PRESENT;
 }
 
 bool maps_zero_page(const void *addr)

@@ -8,14 +8,16 @@
 #include <stddef.h>
 
 #define PM_PRESENT	(1ULL << 63)
-#define PM_FILE		(1ULL << 61)	/* page of a file, or shared anonymous */
 #define PM_PFN(e)	((e) & ((1ULL << 55) - 1))
 
-/* /proc/self/pagemap's entry for the page at @addr; 0 if there is none */
+/* /proc/self/pagemap's entry for the page at @addr, PM_PRESENT if there is one */
 uint64_t pagemap_entry(const void *addr);
 
 /* the frame of the shared zero page: what a read of fresh anonymous memory maps */
 uint64_t zero_pfn(void);
+
+/* is there a page at @addr? */
+bool is_mapped(const void *addr);
 
 /* does @addr map the zero page? */
 bool maps_zero_page(const void *addr);

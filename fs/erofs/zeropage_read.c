@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Holes that are read with read(), splice() and their kin, or ahead of a fault.
+ *
+ * Zeros go straight to the caller; the page cache is asked for data only.  Since
+ * a hole never enters the page cache by these ways, there is nothing of it to be
+ * reclaimed and nothing to keep coherent: whoever finds a page of it there, from a
+ * time when the switch was off, finds zeros as well.
+ */
+#include <linux/pagemap.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/uio.h>
+#include "compat.h"
+#include "hole.h"
+#include "zeropage.h"
+
+/* zeros written at a stretch before others get the CPU and signals are seen */
+#define EROFS_ZERO_STRETCH	SZ_1M
+
+/*
+ * How many of @count bytes from @pos on are of one kind, in *@count.  A chunk
+ * index that cannot be read is left to the page cache, which reports it.
+ */
+static int erofs_zeropage_extent(struct inode *inode, loff_t pos, size_t *count)
+{
+	pgoff_t index = pos >> PAGE_SHIFT;
+	pgoff_t end = ((pos + *count - 1) >> PAGE_SHIFT) + 1;
+	int hole = erofs_hole_run(inode, index, &end);
+
+	if (hole >= 0)
+		*count = min_t(u64, *count, ((u64)end << PAGE_SHIFT) - pos);
+	return hole;
+}
+
+static ssize_t erofs_zeropage_read_hole(struct kiocb *iocb, struct iov_iter *to,
+					size_t count)
+{
+	struct file *file = iocb->ki_filp;
+	size_t done = 0;
+
+	while (done < count) {
+		size_t part = min_t(size_t, count - done, EROFS_ZERO_STRETCH);
+		size_t n = iov_iter_zero(part, to);
+
+		done += n;
+		if (n < part || fatal_signal_pending(current))
+			break;
+		cond_resched();
+	}
+	iocb->ki_pos += done;
+	/* data behind the hole goes on with the sequence */
+	file->f_ra.prev_pos = iocb->ki_pos;
+	erofs_zeropage_count(file_inode(file), read_bytes, done);
+	return done ? done : -EFAULT;
+}
+
+static ssize_t erofs_zeropage_read_data(struct kiocb *iocb, struct iov_iter *to,
+					size_t count)
+{
+	size_t rest = iov_iter_count(to) - count;
+	ssize_t ret;
+
+	iov_iter_truncate(to, count);
+	ret = filemap_read(iocb, to, 0);
+	iov_iter_reexpand(to, iov_iter_count(to) + rest);
+	return ret;
+}
+
+/**
+ * erofs_zeropage_read_iter - buffered read of a regular file that is not DAX
+ * @iocb: file and position
+ * @to: where the bytes go
+ *
+ * Return: bytes read, 0 at the end of the file, or a negative error if there was
+ * one before the first byte.
+ */
+ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	const loff_t size = i_size_read(inode);
+	ssize_t done = 0, ret = 0;
+
+	if (!erofs_zeropage_active(inode))
+		return filemap_read(iocb, to, 0);
+
+	while (iov_iter_count(to) && iocb->ki_pos < size) {
+		size_t count = min_t(u64, iov_iter_count(to), size - iocb->ki_pos);
+
+		if (erofs_zeropage_extent(inode, iocb->ki_pos, &count) > 0)
+			ret = erofs_zeropage_read_hole(iocb, to, count);
+		else
+			ret = erofs_zeropage_read_data(iocb, to, count);
+		if (ret > 0)
+			done += ret;
+		if (ret < (ssize_t)count)
+			break;
+	}
+	return done ? done : ret;
+}
+
+/* the zero page in a pipe needs no reference: nobody can free it */
+static bool erofs_zero_pipe_get(struct pipe_inode_info *pipe,
+				struct pipe_buffer *buf)
+{
+	return true;
+}
+
+static void erofs_zero_pipe_release(struct pipe_inode_info *pipe,
+				    struct pipe_buffer *buf)
+{
+}
+
+static bool erofs_zero_pipe_try_steal(struct pipe_inode_info *pipe,
+				      struct pipe_buffer *buf)
+{
+	return false;
+}
+
+static const struct pipe_buf_operations erofs_zero_pipe_ops = {
+	.release	= erofs_zero_pipe_release,
+	.try_steal	= erofs_zero_pipe_try_steal,
+	.get		= erofs_zero_pipe_get,
+};
+
+static ssize_t erofs_zeropage_splice_hole(struct file *in, loff_t *ppos,
+					  struct pipe_inode_info *pipe, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		struct pipe_buffer buf = {
+			.ops = &erofs_zero_pipe_ops,
+			.page = ZERO_PAGE(0),
+			.offset = offset_in_page(*ppos),
+		};
+		ssize_t n;
+
+		buf.len = min_t(size_t, len - done, PAGE_SIZE - buf.offset);
+		n = add_to_pipe(pipe, &buf);
+		if (n < 0)
+			return done ? done : n;
+		done += n;
+		*ppos += n;
+		erofs_zeropage_count(file_inode(in), read_bytes, n);
+		if (pipe_full(pipe->head, pipe->tail, pipe->max_usage))
+			break;
+	}
+	in->f_ra.prev_pos = *ppos;
+	return done;
+}
+
+/**
+ * erofs_zeropage_splice_read - splice from a regular file into a pipe
+ * @in: the file
+ * @ppos: position in it, moved on by what was spliced
+ * @pipe: the pipe, locked
+ * @len: bytes wanted
+ * @flags: SPLICE_F_*
+ *
+ * Data goes by page-cache pages, holes by the zero page; one kind a call.
+ *
+ * Return: bytes spliced, 0 at the end of the file, or a negative error.
+ */
+ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
+				   struct pipe_inode_info *pipe, size_t len,
+				   unsigned int flags)
+{
+	struct inode *inode = file_inode(in);
+	const loff_t size = i_size_read(inode);
+
+	if (erofs_zeropage_active(inode) && !IS_DAX(inode) && len &&
+	    *ppos < size) {
+		len = min_t(u64, len, size - *ppos);
+		if (erofs_zeropage_extent(inode, *ppos, &len) > 0)
+			return erofs_zeropage_splice_hole(in, ppos, pipe, len);
+	}
+	return filemap_splice_read(in, ppos, pipe, len, flags);
+}
+
+/*
+ * Read the data pages of a folio that was dropped because it held holes as well,
+ * one by one: a larger folio would bring the holes back.
+ */
+static void erofs_readahead_pages(struct readahead_control *rac, pgoff_t index,
+				  pgoff_t end)
+{
+	struct address_space *mapping = rac->mapping;
+	gfp_t gfp = readahead_gfp_mask(mapping);
+
+	while (index < end) {
+		pgoff_t run = end;
+		int hole = erofs_hole_run(mapping->host, index, &run);
+
+		if (hole < 0)
+			return;
+		for (; !hole && index < run; ++index) {
+			struct folio *folio = filemap_alloc_folio(gfp, 0);
+
+			if (!folio)
+				return;
+			if (!filemap_add_folio(mapping, folio, index, gfp))
+				mapping->a_ops->read_folio(rac->file, folio);
+			folio_put(folio);
+		}
+		index = run;
+	}
+}
+
+/*
+ * Take the next folio of @rac out of the page cache, unread.  read_pages() does the
+ * same with folios that a file system leaves; whoever waits for the folio's lock
+ * finds it truncated and looks again.
+ */
+static bool erofs_readahead_drop(struct readahead_control *rac, pgoff_t *index,
+				 pgoff_t *end)
+{
+	struct folio *folio = readahead_folio(rac);
+
+	if (!folio)
+		return false;
+	*index = folio->index;
+	*end = folio->index + folio_nr_pages(folio);
+	folio_get(folio);
+	generic_error_remove_folio(rac->mapping, folio);
+	folio_unlock(folio);
+	folio_put(folio);
+	return true;
+}
+
+/**
+ * erofs_zeropage_readahead - keep holes out of what is read ahead
+ * @rac: the request, whose folios are locked and in the page cache
+ *
+ * Folios that are all data are read as upstream does, in as many pieces as holes
+ * leave.  Folios of holes are taken out of the page cache again.
+ *
+ * Return: false if there is no hole, and the caller has to do it all.
+ */
+bool erofs_zeropage_readahead(struct readahead_control *rac)
+{
+	struct address_space *mapping = rac->mapping;
+	struct inode *inode = mapping->host;
+	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	const pgoff_t end = readahead_index(rac) + readahead_count(rac);
+	pgoff_t index = readahead_index(rac), run = end, first, last;
+	int hole;
+
+	if (!erofs_zeropage_active(inode))
+		return false;
+	hole = erofs_hole_run(inode, index, &run);
+	if (hole < 0 || (!hole && run == end))
+		return false;
+
+	while (hole >= 0 && index < end) {
+		struct readahead_control data;
+
+		if (!hole && erofs_readahead_split(rac, &data, run)) {
+			mapping->a_ops->readahead(&data);
+			/* an error leaves folios, locked */
+			while (erofs_readahead_drop(&data, &first, &last))
+				;
+		} else if (erofs_readahead_drop(rac, &first, &last) &&
+			   last - first > 1) {
+			erofs_readahead_pages(rac, first, min(last, eof));
+		}
+		index = erofs_readahead_next(rac);
+		run = end;
+		if (index < end)
+			hole = erofs_hole_run(inode, index, &run);
+	}
+	/* what an unreadable index leaves in @rac is dropped by read_pages() */
+	return true;
+}
