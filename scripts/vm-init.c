@@ -1,0 +1,745 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PID 1 of the guests that scripts/vm boots.  It runs from the initramfs, puts
+ * the root file system together, runs one command in it and says how that went.
+ * Every phase is one function; main() is the table of contents.
+ *
+ * The host talks to it through files in the initramfs:
+ *
+ *	/modules/	kernel modules, loaded in the order of their names
+ *	/argv		the command, NUL-separated; without it the guest says
+ *			ALIVE on its console and stops: all that a probe wants
+ *	/patterns	regular expression for lines of the kernel log that
+ *			make the run a failure
+ *
+ * virtio disks are known by their serial number: "root" and "modules" (the
+ * squashfs layers of the root file system), "in" (ext4, seen at /in) and
+ * "disk0", "disk1", ... (symbolic links of the same name in /).
+ *
+ * virtio ports are known by their name: "stdout" and "stderr" take what the
+ * command prints, "out" takes a tar archive of /out if the host has such a port,
+ * and "verdict" takes these lines, in one piece and last of all:
+ *
+ *	exit N		status of the command, 128 + signal if it was killed
+ *	out BYTES	size of the archive
+ *	bad TEXT	the first thing that went wrong, if anything did
+ *	done
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <net/if.h>
+#include <poll.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define __printf(a, b)	__attribute__((format(printf, a, b)))
+#define __noreturn	__attribute__((noreturn))
+
+#define ALIVE	"vm-init: alive"
+
+/* Taints that a run must not end with: bad page, oops, warning, soft lockup */
+#define BAD_TAINTS	(1UL << 5 | 1UL << 7 | 1UL << 9 | 1UL << 14)
+
+struct relay {
+	int from;			/* -1 when it has ended */
+	int to;
+	unsigned long long bytes;
+};
+
+static struct relay out_relay = { -1, -1, 0 }, err_relay = { -1, -1, 0 };
+static int kmsg_fd, signal_fd, verdict_fd, archive_fd;
+static regex_t patterns;
+static char bad[1024];
+static char **command;
+
+static void __noreturn power_off(void)
+{
+	reboot(RB_POWER_OFF);
+	for (;;)
+		pause();
+}
+
+/* Nothing can be done about it: say so on the console; the host sees no verdict. */
+static void __noreturn __printf(1, 2) fatal(const char *format, ...)
+{
+	int err = errno;
+	va_list args;
+
+	fputs("vm-init: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, ": %s\n", strerror(err));
+	power_off();
+}
+
+/* Only the first thing counts, the rest may follow from it. */
+static void __printf(1, 2) set_bad(const char *format, ...)
+{
+	va_list args;
+
+	if (bad[0])
+		return;
+	va_start(args, format);
+	vsnprintf(bad, sizeof(bad), format, args);
+	va_end(args);
+}
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+static void must_mount(const char *what, const char *where, const char *type,
+		       unsigned long flags, const char *data)
+{
+	mkdir(where, 0755);
+	if (mount(what, where, type, flags, data))
+		fatal("mount %s on %s", what, where);
+}
+
+/* Whole content of a small file, with a NUL behind it, to be freed; or NULL */
+static char *read_file(const char *path, size_t *size)
+{
+	size_t len = 0, room = 4096;
+	char *text = NULL;
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	do {
+		room *= 2;
+		text = realloc(text, room);
+		if (!text)
+			fatal("read %s", path);
+		n = read(fd, text + len, room - len - 1);
+		if (n < 0)
+			fatal("read %s", path);
+		len += n;
+	} while (n);
+	close(fd);
+	text[len] = '\0';
+	if (size)
+		*size = len;
+	return text;
+}
+
+static void write_all(int fd, const char *data, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, data, len);
+		if (n < 0 && errno != EINTR)
+			fatal("write to the host");
+		if (n > 0) {
+			data += n;
+			len -= n;
+		}
+	}
+}
+
+static void read_patterns(void)
+{
+	char *text = read_file("/patterns", NULL);
+
+	if (!text)
+		fatal("/patterns");
+	text[strcspn(text, "\n")] = '\0';
+	if (regcomp(&patterns, text, REG_EXTENDED | REG_NOSUB))
+		fatal("/patterns is no regular expression");
+	free(text);
+}
+
+static void read_command(void)
+{
+	size_t size, at, n = 0;
+	char *text;
+
+	text = read_file("/argv", &size);
+	if (!text || !size) {
+		fprintf(stderr, "%s\n", ALIVE);
+		power_off();
+	}
+	command = calloc(size + 1, sizeof(*command));
+	if (!command)
+		fatal("command");
+	for (at = 0; at < size; at += strlen(text + at) + 1)
+		command[n++] = text + at;
+}
+
+static int is_module(const struct dirent *entry)
+{
+	return !!strstr(entry->d_name, ".ko");
+}
+
+static void load_modules(void)
+{
+	struct dirent **names;
+	int n, i, fd;
+
+	n = scandir("/modules", &names, is_module, alphasort);
+	if (n < 0)
+		fatal("/modules");
+	if (chdir("/modules"))
+		fatal("/modules");
+	for (i = 0; i < n; i++) {
+		fd = open(names[i]->d_name, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+			fatal("module %s", names[i]->d_name);
+		close(fd);
+		/* the initramfs stays in memory for ever: leave nothing big in it */
+		unlink(names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	if (chdir("/"))
+		fatal("/");
+}
+
+/*
+ * Name of the entry of @class whose attribute @attr is @value, to be freed, or
+ * NULL if there is none
+ */
+static char *find_device(const char *class, const char *attr, const char *value)
+{
+	char path[512], *text, *found = NULL;
+	struct dirent *entry;
+	DIR *dir;
+
+	dir = opendir(class);
+	if (!dir)
+		return NULL;
+	while (!found && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s/%s", class, entry->d_name, attr);
+		text = read_file(path, NULL);
+		if (!text)
+			continue;
+		text[strcspn(text, "\n")] = '\0';
+		if (!strcmp(text, value))
+			found = strdup(entry->d_name);
+		free(text);
+	}
+	closedir(dir);
+	return found;
+}
+
+/* /dev path of the disk with this serial number, or NULL */
+static const char *disk_path(const char *serial)
+{
+	static char path[280];
+	char *name = find_device("/sys/block", "serial", serial);
+
+	if (!name)
+		return NULL;
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	free(name);
+	return path;
+}
+
+/*
+ * Descriptor of the port with this name, or -1.  The host announces the ports
+ * one by one after the driver is there, in the order of its command line; the
+ * verdict's is the last, so that whoever has waited for that one sees all.
+ */
+static int open_port(const char *name, bool wait)
+{
+	long long deadline = now_ms() + 20000;
+	char path[280], *port;
+	int fd;
+
+	while (!(port = find_device("/sys/class/virtio-ports", "name", name))) {
+		if (!wait || now_ms() > deadline)
+			return -1;
+		usleep(2000);
+	}
+	snprintf(path, sizeof(path), "/dev/%s", port);
+	free(port);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		fatal("port %s", name);
+	return fd;
+}
+
+static void open_ports(void)
+{
+	errno = ENODEV;
+	verdict_fd = open_port("verdict", true);
+	out_relay.to = open_port("stdout", false);
+	err_relay.to = open_port("stderr", false);
+	archive_fd = open_port("out", false);
+	if (verdict_fd < 0 || out_relay.to < 0 || err_relay.to < 0)
+		fatal("virtio ports");
+}
+
+static void mount_early(void)
+{
+	must_mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=755");
+	must_mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	must_mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
+static void mount_layer(const char *serial, const char *where)
+{
+	const char *disk = disk_path(serial);
+
+	if (!disk) {
+		errno = ENODEV;
+		fatal("disk %s", serial);
+	}
+	must_mount(disk, where, "squashfs", MS_RDONLY, NULL);
+}
+
+/* The userland with the kernel's modules in front, and a tmpfs to write to */
+static void mount_root(void)
+{
+	mount_layer("root", "/userland");
+	mount_layer("modules", "/kernel");
+	must_mount("tmpfs", "/changes", "tmpfs", 0, "mode=755");
+	mkdir("/changes/upper", 0755);
+	mkdir("/changes/work", 0755);
+	must_mount("overlay", "/root", "overlay", 0,
+		   "lowerdir=/kernel:/userland,upperdir=/changes/upper,workdir=/changes/work");
+}
+
+static void enter_root(void)
+{
+	if (mount("/dev", "/root/dev", NULL, MS_MOVE, NULL) ||
+	    mount("/proc", "/root/proc", NULL, MS_MOVE, NULL) ||
+	    mount("/sys", "/root/sys", NULL, MS_MOVE, NULL) ||
+	    chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) ||
+	    chroot(".") || chdir("/"))
+		fatal("enter the root file system");
+}
+
+static const struct {
+	const char *what, *where, *type, *data;
+	unsigned long flags;
+} mounts[] = {
+	{ "devpts", "/dev/pts", "devpts", "mode=620,gid=5,ptmxmode=666",
+	  MS_NOSUID | MS_NOEXEC },
+	{ "tmpfs", "/dev/shm", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV },
+	{ "tmpfs", "/run", "tmpfs", "mode=755", MS_NOSUID | MS_NODEV },
+	{ "tmpfs", "/tmp", "tmpfs", "mode=1777,size=90%", MS_NOSUID | MS_NODEV },
+	{ "tmpfs", "/out", "tmpfs", "mode=755,size=90%", 0 },
+	{ "cgroup2", "/sys/fs/cgroup", "cgroup2", NULL,
+	  MS_NOSUID | MS_NODEV | MS_NOEXEC },
+	{ "debugfs", "/sys/kernel/debug", "debugfs", NULL, 0 },
+	{ "tracefs", "/sys/kernel/tracing", "tracefs", NULL, 0 },
+};
+
+static const struct {
+	const char *target, *path;
+} links[] = {
+	{ "/proc/self/fd", "/dev/fd" },
+	{ "/proc/self/fd/0", "/dev/stdin" },
+	{ "/proc/self/fd/1", "/dev/stdout" },
+	{ "/proc/self/fd/2", "/dev/stderr" },
+	{ "pts/ptmx", "/dev/ptmx" },
+};
+
+static void mount_rest(void)
+{
+	const char *disk;
+	size_t i;
+
+	for (i = 0; i < sizeof(mounts) / sizeof(*mounts); i++)
+		must_mount(mounts[i].what, mounts[i].where, mounts[i].type,
+			   mounts[i].flags, mounts[i].data);
+	for (i = 0; i < sizeof(links) / sizeof(*links); i++) {
+		unlink(links[i].path);
+		if (symlink(links[i].target, links[i].path))
+			fatal("%s", links[i].path);
+	}
+	disk = disk_path("in");
+	if (disk)
+		must_mount(disk, "/in", "ext4", MS_RDONLY, "noload");
+}
+
+static void link_disks(void)
+{
+	char link[16];
+	const char *disk;
+	int i;
+
+	for (i = 0; ; i++) {
+		snprintf(link, sizeof(link), "/disk%d", i);
+		disk = disk_path(link + 1);
+		if (!disk)
+			return;
+		if (symlink(disk, link))
+			fatal("%s", link);
+	}
+}
+
+static void set_up_network(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request))
+		fatal("set up lo");
+	close(fd);
+	if (sethostname("vm", 2))
+		fatal("host name");
+}
+
+static void set_environment(void)
+{
+	clearenv();
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", 1);
+	setenv("HOME", "/root", 1);
+	setenv("USER", "root", 1);
+	setenv("LANG", "C.UTF-8", 1);
+	setenv("TERM", "dumb", 1);
+}
+
+/* Descriptors may be -1: /dev/null then */
+static pid_t spawn(char *const argv[], int out, int err)
+{
+	sigset_t none;
+	pid_t pid;
+	int null;
+
+	pid = fork();
+	if (pid < 0)
+		fatal("fork");
+	if (pid)
+		return pid;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	dup2(null, 0);
+	dup2(out < 0 ? null : out, 1);
+	dup2(err < 0 ? null : err, 2);
+	execvp(argv[0], argv);
+	err = errno;
+	dprintf(2, "vm: %s: %s\n", argv[0], strerror(err));
+	_exit(err == ENOENT ? 127 : 126);
+}
+
+static int exit_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void load_erofs(void)
+{
+	char *argv[] = { "modprobe", "-q", "erofs", NULL };
+	struct stat st;
+
+	if (waitpid(spawn(argv, -1, 2), NULL, 0) < 0)
+		fatal("modprobe");
+	if (stat("/sys/module/erofs", &st))
+		fatal("the erofs module cannot be loaded");
+}
+
+/*
+ * Nodes whose first open loads the module behind them: KVM takes a second under
+ * TCG, and few commands want it.  The alias says which KVM belongs to this CPU.
+ */
+static void make_nodes(void)
+{
+	char *cpu = read_file("/proc/cpuinfo", NULL);
+	FILE *config;
+
+	config = fopen("/etc/modprobe.d/vm.conf", "we");
+	if (!config)
+		fatal("/etc/modprobe.d/vm.conf");
+	if (cpu && (strstr(cpu, " svm ") || strstr(cpu, " vmx "))) {
+		fprintf(config, "alias char-major-10-232 %s\n",
+			strstr(cpu, " svm ") ? "kvm_amd" : "kvm_intel");
+		mknod("/dev/kvm", S_IFCHR | 0600, makedev(10, 232));
+	}
+	fclose(config);
+	free(cpu);
+	mknod("/dev/loop-control", S_IFCHR | 0600, makedev(10, 237));
+}
+
+static void open_log(void)
+{
+	sigset_t children;
+
+	kmsg_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg_fd < 0)
+		fatal("/dev/kmsg");
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &children, NULL);
+	signal_fd = signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (signal_fd < 0)
+		fatal("signalfd");
+}
+
+/* Judge what the kernel has logged since the last call, from the boot on. */
+static void follow_log(void)
+{
+	static char record[16384];
+	char *text;
+	ssize_t n;
+
+	for (;;) {
+		n = read(kmsg_fd, record, sizeof(record) - 1);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0 && errno == EPIPE) {
+			set_bad("the kernel log was overwritten before it could be read");
+			continue;
+		}
+		if (n < 0)
+			fatal("/dev/kmsg");
+		record[n] = '\0';
+		text = strchr(record, ';');
+		text = text ? text + 1 : record;
+		text[strcspn(text, "\n")] = '\0';
+		if (!regexec(&patterns, text, 0, NULL, 0))
+			set_bad("%s", text);
+	}
+}
+
+static void start_relay(struct relay *relay, int *writer)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC))
+		fatal("pipe");
+	fcntl(fds[0], F_SETPIPE_SZ, 1 << 18);
+	relay->from = fds[0];
+	*writer = fds[1];
+}
+
+static void relay_some(struct relay *relay)
+{
+	static char data[1 << 16];
+	ssize_t n;
+
+	n = read(relay->from, data, sizeof(data));
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n <= 0) {
+		close(relay->from);
+		relay->from = -1;
+		return;
+	}
+	write_all(relay->to, data, n);
+	relay->bytes += n;
+}
+
+/* Wait up to @timeout ms for something to happen, and handle it. */
+static void handle_events(struct relay *a, struct relay *b, int timeout)
+{
+	struct signalfd_siginfo info;
+	struct pollfd fds[] = {
+		{ a->from, POLLIN, 0 },
+		{ b->from, POLLIN, 0 },
+		{ kmsg_fd, POLLIN, 0 },
+		{ signal_fd, POLLIN, 0 },
+	};
+
+	if (poll(fds, 4, timeout) < 0 && errno != EINTR)
+		fatal("poll");
+	if (fds[0].revents)
+		relay_some(a);
+	if (fds[1].revents)
+		relay_some(b);
+	if (fds[2].revents)
+		follow_log();
+	while (read(signal_fd, &info, sizeof(info)) > 0)
+		;
+}
+
+/*
+ * Reap whoever has ended.  True when @pid is among them, with *@status set; for
+ * @pid -1, true when nobody is left.
+ */
+static bool reap(pid_t pid, int *status)
+{
+	bool found = false;
+	int st;
+	pid_t p;
+
+	while ((p = waitpid(-1, &st, WNOHANG)) > 0) {
+		if (p == pid) {
+			*status = exit_code(st);
+			found = true;
+		}
+	}
+	return pid == -1 ? p < 0 : found;
+}
+
+static int run_command(void)
+{
+	int out, err, status = 0;
+	pid_t pid;
+
+	start_relay(&out_relay, &out);
+	start_relay(&err_relay, &err);
+	pid = spawn(command, out, err);
+	close(out);
+	close(err);
+	while (!reap(pid, &status))
+		handle_events(&out_relay, &err_relay, -1);
+	return status;
+}
+
+/* End what the command has left running, and pass on what it still had to say. */
+static void kill_rest(void)
+{
+	long long deadline = now_ms() + 20000;
+	bool gone;
+
+	do {
+		kill(-1, SIGKILL);
+		gone = reap(-1, NULL);
+		if (gone && out_relay.from < 0 && err_relay.from < 0)
+			return;
+		handle_events(&out_relay, &err_relay, 100);
+	} while (now_ms() < deadline);
+	if (!gone)
+		set_bad("a process does not die of SIGKILL");
+}
+
+static unsigned long long send_archive(void)
+{
+	char *argv[] = { "tar", "-C", "/out", "--sparse", "--format=gnu",
+			 "--numeric-owner", "-b", "128", "-cf", "-", ".", NULL };
+	struct relay relay = { -1, archive_fd, 0 }, none = { -1, -1, 0 };
+	int writer, status = 0;
+	bool ended = false;
+	pid_t pid;
+
+	if (archive_fd < 0)
+		return 0;
+	start_relay(&relay, &writer);
+	pid = spawn(argv, writer, err_relay.to);
+	close(writer);
+	while (!ended || relay.from >= 0) {
+		if (reap(pid, &status))
+			ended = true;
+		else
+			handle_events(&relay, &none, ended ? 0 : -1);
+	}
+	if (status)
+		set_bad("tar could not pack /out (status %d)", status);
+	return relay.bytes;
+}
+
+static bool is_ours(const char *where)
+{
+	static const char * const early[] = { "/", "/dev", "/proc", "/sys" };
+	size_t i;
+
+	for (i = 0; i < sizeof(early) / sizeof(*early); i++)
+		if (!strcmp(where, early[i]))
+			return true;
+	for (i = 0; i < sizeof(mounts) / sizeof(*mounts); i++)
+		if (!strcmp(where, mounts[i].where))
+			return true;
+	return false;
+}
+
+/*
+ * Unmount what the command has mounted, last first, and unload the module under
+ * test: what they have to complain about belongs to the run as well, above all
+ * inodes and slab objects that somebody forgot.
+ */
+static void unmount_rest(void)
+{
+	FILE *table = setmntent("/proc/self/mounts", "r");
+	struct mntent *entry;
+	char **where = NULL;
+	size_t n = 0;
+
+	if (!table)
+		fatal("/proc/self/mounts");
+	while ((entry = getmntent(table))) {
+		if (is_ours(entry->mnt_dir))
+			continue;
+		where = realloc(where, (n + 1) * sizeof(*where));
+		if (!where)
+			fatal("mount table");
+		where[n++] = strdup(entry->mnt_dir);
+	}
+	endmntent(table);
+	while (n--) {
+		if (umount2(where[n], 0))
+			umount2(where[n], MNT_DETACH);
+		free(where[n]);
+	}
+	free(where);
+	syscall(SYS_delete_module, "erofs", O_NONBLOCK);
+}
+
+static void check_taint(void)
+{
+	char *text = read_file("/proc/sys/kernel/tainted", NULL);
+	unsigned long taint = text ? strtoul(text, NULL, 10) : BAD_TAINTS;
+
+	if (taint & BAD_TAINTS)
+		set_bad("the kernel is tainted: %lu", taint);
+	free(text);
+}
+
+static void report(int status, unsigned long long archived)
+{
+	char text[sizeof(bad) + 128];
+	int len;
+
+	len = snprintf(text, sizeof(text), "exit %d\nout %llu\n%s%s%sdone\n", status,
+		       archived, bad[0] ? "bad " : "", bad, bad[0] ? "\n" : "");
+	write_all(verdict_fd, text, len);
+}
+
+int main(void)
+{
+	unsigned long long archived;
+	int status;
+
+	mount_early();
+	read_command();
+	read_patterns();
+	load_modules();
+	open_ports();
+	mount_root();
+	enter_root();
+	mount_rest();
+	link_disks();
+	set_up_network();
+	set_environment();
+	make_nodes();
+	load_erofs();
+	open_log();
+	status = run_command();
+	kill_rest();
+	archived = send_archive();
+	unmount_rest();
+	check_taint();
+	follow_log();
+	report(status, archived);
+	power_off();
+}
