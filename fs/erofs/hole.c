@@ -11,6 +11,7 @@
  * A page is a hole only if all chunks that it overlaps within the file are: with
  * blocks smaller than a page a chunk may be smaller, too.
  */
+#include <linux/pagemap.h>
 #include <linux/string.h>
 #include "hole.h"
 
@@ -61,9 +62,32 @@ static u64 erofs_page_from_chunk(struct erofs_chunk_index *ci, u64 chunk)
 	return round_up(chunk << ci->bits, (u64)PAGE_SIZE) >> PAGE_SHIFT;
 }
 
+/*
+ * Metadata is read page by page by those who need one inode of it, but who looks
+ * at one page of a chunk index tends to come back for the next.
+ */
+static void erofs_chunk_index_readahead(struct erofs_chunk_index *ci,
+					pgoff_t index)
+{
+	struct address_space *mapping = ci->buf.mapping;
+	pgoff_t last = (ci->pos + (ci->nr - 1) * ci->unit) >> PAGE_SHIFT;
+	loff_t pos = (loff_t)index << PAGE_SHIFT;
+	struct file_ra_state ra;
+
+	if (index >= last || filemap_range_has_page(mapping, pos, pos))
+		return;
+	file_ra_state_init(&ra, mapping);
+	page_cache_sync_readahead(mapping, &ra, ci->buf.file, index,
+				  min_t(pgoff_t, last - index + 1, ra.ra_pages));
+}
+
 static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk)
 {
-	return erofs_bread(&ci->buf, ci->pos + chunk * ci->unit, EROFS_KMAP);
+	erofs_off_t pos = ci->pos + chunk * ci->unit;
+
+	if (!ci->buf.page)
+		erofs_chunk_index_readahead(ci, pos >> PAGE_SHIFT);
+	return erofs_bread(&ci->buf, pos, EROFS_KMAP);
 }
 
 static bool erofs_entry_is_hole(const void *entry, unsigned int unit)

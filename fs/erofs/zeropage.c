@@ -71,6 +71,7 @@ static bool erofs_zeropage_wanted(struct vm_fault *vmf)
 struct erofs_zeropage_fill {
 	struct vm_area_struct *vma;
 	unsigned long end;
+	pte_t entry;	/* the same for all: where zero pages have colours, any will do */
 };
 
 /*
@@ -80,13 +81,11 @@ struct erofs_zeropage_fill {
 static int erofs_zeropage_fill(pte_t *ptep, unsigned long addr, void *data)
 {
 	struct erofs_zeropage_fill *fill = data;
-	struct vm_area_struct *vma = fill->vma;
+	struct mm_struct *mm = fill->vma->vm_mm;
 
 	for (; addr < fill->end; addr += PAGE_SIZE, ++ptep)
 		if (pte_none(ptep_get(ptep)))
-			set_pte_at(vma->vm_mm, addr, ptep,
-				   pte_mkspecial(pfn_pte(my_zero_pfn(addr),
-							 vma->vm_page_prot)));
+			set_pte_at(mm, addr, ptep, fill->entry);
 	return 0;
 }
 
@@ -95,7 +94,12 @@ static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
 					unsigned long start, unsigned long end)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct erofs_zeropage_fill fill = { .vma = vma, .end = end };
+	struct erofs_zeropage_fill fill = {
+		.vma = vma,
+		.end = end,
+		.entry = pte_mkspecial(pfn_pte(my_zero_pfn(vmf->address),
+					       vma->vm_page_prot)),
+	};
 	vm_fault_t ret;
 
 	/*

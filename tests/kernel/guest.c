@@ -98,9 +98,9 @@ long smaps_kb(const void *addr, const char *field)
 	long kb = -1;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
 			found = start == (uintptr_t)addr;
-		else if (found && !strncmp(line, field, len) && line[len] == ':') {
+		} else if (found && !strncmp(line, field, len) && line[len] == ':') {
 			kb = atol(line + len + 1);
 			break;
 		}

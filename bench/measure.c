@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * measure NAME PASSES [FILE] - measure one way of touching a file, or anonymous
+ * memory, PASSES times; prints the median and the passes, nanoseconds a page:
+ *
+ *	NAME MEDIAN PASS...
+ *
+ * Caches are dropped before each pass unless the name says "warm".  Mapping and
+ * unmapping are not part of a pass.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "../tests/kernel/guest.h"
+
+#define ANON_SIZE	(1UL << 30)
+#define WRITE_SIZE	(256UL << 20)	/* written passes need the memory */
+#define RANDOM_PAGES	20000
+
+static int fd = -1;
+static size_t size, page;
+
+static long long now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static char *map(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	return p;
+}
+
+static double read_pass(char *p, size_t len)
+{
+	long long start = now();
+	size_t i;
+
+	for (i = 0; i < len; i += page)
+		(void)*(volatile char *)(p + i);
+	return (double)(now() - start) / (len / page);
+}
+
+static double write_pass(char *p, size_t len)
+{
+	long long start = now();
+	size_t i;
+
+	for (i = 0; i < len; i += page)
+		*(volatile char *)(p + i) = 1;
+	return (double)(now() - start) / (len / page);
+}
+
+static double measure_read(void)
+{
+	char *p = map(size);
+	double ns = read_pass(p, size);
+
+	munmap(p, size);
+	return ns;
+}
+
+static double measure_warm_read(void)
+{
+	char *p = map(size);
+	double ns;
+
+	read_pass(p, size);
+	munmap(p, size);
+	p = map(size);
+	ns = read_pass(p, size);
+	munmap(p, size);
+	return ns;
+}
+
+static double measure_touched_read(void)
+{
+	char *p = map(size);
+	double ns;
+
+	read_pass(p, size);
+	ns = read_pass(p, size);
+	munmap(p, size);
+	return ns;
+}
+
+static double measure_write(void)
+{
+	size_t len = size < WRITE_SIZE ? size : WRITE_SIZE;
+	char *p = map(len);
+	double ns;
+
+	madvise(p, len, MADV_NOHUGEPAGE);
+	ns = write_pass(p, len);
+	munmap(p, len);
+	return ns;
+}
+
+/* what a zero PTE costs whoever writes to the page after all */
+static double measure_write_after_read(void)
+{
+	size_t len = size < WRITE_SIZE ? size : WRITE_SIZE;
+	char *p = map(len);
+	double ns;
+
+	madvise(p, len, MADV_NOHUGEPAGE);
+	read_pass(p, len);
+	ns = write_pass(p, len);
+	munmap(p, len);
+	return ns;
+}
+
+static double measure_random(void)
+{
+	unsigned long long x = 88172645463325252ULL;
+	char *p = map(size);
+	long long start = now();
+	double ns;
+	int i;
+
+	for (i = 0; i < RANDOM_PAGES; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		(void)*(volatile char *)(p + x % (size / page) * page);
+	}
+	ns = (double)(now() - start) / RANDOM_PAGES;
+	munmap(p, size);
+	return ns;
+}
+
+static double syscall_pass(void)
+{
+	static char buf[1 << 20];
+	long long start = now();
+	off_t pos = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, buf, sizeof(buf), pos)) > 0)
+		pos += n;
+	return (double)(now() - start) / (size / page);
+}
+
+static double measure_pread(void)
+{
+	return syscall_pass();
+}
+
+static double measure_warm_pread(void)
+{
+	syscall_pass();
+	return syscall_pass();
+}
+
+static const struct {
+	const char *name;
+	double (*measure)(void);
+} measures[] = {
+	{ "read", measure_read },
+	{ "warm-read", measure_warm_read },
+	{ "touched-read", measure_touched_read },
+	{ "write", measure_write },
+	{ "write-after-read", measure_write_after_read },
+	{ "random-read", measure_random },
+	{ "pread", measure_pread },
+	{ "warm-pread", measure_warm_pread },
+};
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv)
+{
+	double ns[64], sorted[64];
+	int passes = argc > 2 ? atoi(argv[2]) : 0, i;
+	struct stat st;
+	size_t m;
+
+	for (m = 0; m < sizeof(measures) / sizeof(*measures); m++)
+		if (argc > 2 && !strcmp(measures[m].name, argv[1]))
+			break;
+	if (m == sizeof(measures) / sizeof(*measures) || argc > 4 ||
+	    passes < 1 || passes > 64) {
+		fprintf(stderr, "usage: measure NAME PASSES [FILE]\n");
+		return 2;
+	}
+	page = getpagesize();
+	size = ANON_SIZE;
+	if (argc == 4) {
+		fd = open(argv[3], O_RDONLY);
+		if (fd < 0 || fstat(fd, &st))
+			err(1, "%s", argv[3]);
+		size = st.st_size / page * page;
+	}
+	for (i = 0; i < passes; i++) {
+		drop_caches();
+		ns[i] = measures[m].measure();
+	}
+	memcpy(sorted, ns, sizeof(*ns) * passes);
+	qsort(sorted, passes, sizeof(*sorted), compare);
+	printf("%s %.1f", argv[1], sorted[passes / 2]);
+	for (i = 0; i < passes; i++)
+		printf(" %.1f", ns[i]);
+	putchar('\n');
+	return 0;
+}
