@@ -11,7 +11,7 @@
  *	read_ns    nanoseconds of the read pass
  *	write_ns   nanoseconds of the write pass
  *	cached_kb  page cache of FILE (cachestat)
- *	used_kb    MemAvailable before the first instance less that now
+ *	taken_kb   memory no longer free (MemFree), page cache included
  *	rss_kb     of this instance, after its passes
  *	private_kb of this instance: pages that no other process maps
  *	tables_kb  of this instance: page tables
@@ -102,8 +102,8 @@ int main(int argc, char **argv)
 	if (fd < 0 || fstat(fd, &st) || !pids)
 		err(1, "%s", argv[1]);
 	drop_caches();
-	before = field_kb("/proc/meminfo", "MemAvailable:");
-	puts("instance,read_ns,write_ns,cached_kb,used_kb,rss_kb,private_kb,tables_kb");
+	before = field_kb("/proc/meminfo", "MemFree:");
+	puts("instance,read_ns,write_ns,cached_kb,taken_kb,rss_kb,private_kb,tables_kb");
 	for (i = 0; i < count; i++) {
 		struct passes p;
 
@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 		printf("%d,%lld,%lld,%ld,%ld,%ld,%ld,%ld\n", i + 1,
 		       p.read_ns, p.write_ns,
 		       cached_pages(fd) * (getpagesize() / 1024),
-		       before - field_kb("/proc/meminfo", "MemAvailable:"),
+		       before - field_kb("/proc/meminfo", "MemFree:"),
 		       field_kb(smaps, "Rss:"), field_kb(smaps, "Private_"),
 		       field_kb(status, "VmPTE:"));
 		fflush(stdout);
