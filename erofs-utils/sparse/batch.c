@@ -51,7 +51,7 @@ static int read_fully(int fd, u8 *buf, size_t len, off_t pos)
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret <= 0)
-			return ret < 0 ? -errno : -ENODATA;
+			return ret < 0 ? -errno : -ETXTBSY;
 		buf += ret;
 		pos += ret;
 		len -= ret;

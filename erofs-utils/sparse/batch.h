@@ -63,8 +63,8 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk);
  * @fd: the file
  * @size: its size in bytes
  *
- * Return: 0, -ENODATA if the file ends before @size, or the negative errno of a
- * failed read.
+ * Return: 0, -ETXTBSY if the file ends before @size: somebody writes to it; or
+ * the negative errno of a failed read.
  */
 int sparse_batch_read(struct sparse_batch *batch, int fd, u64 size);
 

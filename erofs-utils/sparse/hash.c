@@ -4,24 +4,25 @@
 
 #include "hash.h"
 
-int sparse_hash_init(struct sparse_hash *hash)
-{
-	/* fetched once: an implicit fetch for every block costs more than it */
-	hash->md = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (!hash->md)
-		return -ENOTSUP;
-	hash->ctx = EVP_MD_CTX_new();
-	if (!hash->ctx) {
-		EVP_MD_free(hash->md);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
 void sparse_hash_exit(struct sparse_hash *hash)
 {
 	EVP_MD_CTX_free(hash->ctx);
 	EVP_MD_free(hash->md);
+	*hash = (struct sparse_hash) { 0 };
+}
+
+int sparse_hash_init(struct sparse_hash *hash)
+{
+	int err;
+
+	/* fetched once: an implicit fetch for every block costs more than it */
+	hash->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	hash->ctx = EVP_MD_CTX_new();
+	if (hash->md && hash->ctx)
+		return 0;
+	err = hash->md ? -ENOMEM : -ENOTSUP;
+	sparse_hash_exit(hash);
+	return err;
 }
 
 int sparse_hash_data(struct sparse_hash *hash, const void *data, size_t len,

@@ -14,7 +14,7 @@ struct sparse_hash {
 
 /**
  * sparse_hash_init() - get ready to hash
- * @hash: to be given to sparse_hash_exit() if this succeeds
+ * @hash: filled in
  *
  * One of these serves one thread at a time.
  *
@@ -22,7 +22,7 @@ struct sparse_hash {
  */
 int sparse_hash_init(struct sparse_hash *hash);
 
-/** sparse_hash_exit() - release what sparse_hash_init() took */
+/** sparse_hash_exit() - release it; all zero is fine, too */
 void sparse_hash_exit(struct sparse_hash *hash);
 
 /**

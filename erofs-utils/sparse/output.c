@@ -3,7 +3,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +94,8 @@ int sparse_output_find(struct sparse_output *out, const char *path)
 {
 	struct stat st;
 
-	*out = (struct sparse_output) { .path = path, .fd = -1, .dirfd = -1 };
+	*out = SPARSE_OUTPUT_NONE;
+	out->path = path;
 	out->target = realpath(path, NULL);
 	if (!out->target) {
 		if (errno != ENOENT)
@@ -170,6 +170,19 @@ int sparse_output_open(struct sparse_output *out)
 	return 0;
 }
 
+/* an interrupt no longer concerns us */
+static void release_signals(void)
+{
+	struct sigaction old;
+	size_t i;
+
+	interrupted.name = NULL;
+	for (i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++)
+		if (!sigaction(fatal_signals[i], NULL, &old) &&
+		    old.sa_handler == on_signal)
+			signal(fatal_signals[i], SIG_DFL);
+}
+
 static int give_name(struct sparse_output *out)
 {
 	char proc[64];
@@ -184,10 +197,12 @@ static int give_name(struct sparse_output *out)
 
 int sparse_output_commit(struct sparse_output *out, mode_t mode)
 {
+	mode_t mask = umask(0);
 	sigset_t old;
 	int err = 0;
 
-	if (fchmod(out->fd, mode) || fsync(out->fd))
+	umask(mask);
+	if (fchmod(out->fd, mode & ~mask) || fsync(out->fd))
 		return -errno;
 	/* from here it is short: an interrupt comes before it or after it */
 	block_signals(&old);
@@ -197,7 +212,7 @@ int sparse_output_commit(struct sparse_output *out, mode_t mode)
 		err = -errno;
 	if (!err) {
 		out->named = false;
-		interrupted.name = NULL;
+		release_signals();
 		if (fsync(out->dirfd))
 			err = -errno;
 	}
@@ -207,7 +222,7 @@ int sparse_output_commit(struct sparse_output *out, mode_t mode)
 
 void sparse_output_close(struct sparse_output *out)
 {
-	interrupted.name = NULL;
+	release_signals();
 	if (out->named)
 		unlinkat(out->dirfd, out->temporary, 0);
 	if (out->dirfd >= 0)

@@ -32,6 +32,9 @@ struct sparse_output {
 	bool named;
 };
 
+/* nothing to close */
+#define SPARSE_OUTPUT_NONE	((struct sparse_output) { .fd = -1, .dirfd = -1 })
+
 /**
  * sparse_output_find() - look at what has the image's name already
  * @out: filled in, but for @fd; released by sparse_output_close()
@@ -55,13 +58,16 @@ int sparse_output_open(struct sparse_output *out);
 /**
  * sparse_output_commit() - write the image to disk and give it its name
  * @out: open
- * @mode: the image's permissions
+ * @mode: the image's permissions, of which the umask takes away
  *
  * Return: 0 or a negative errno; the name is then what it was before.
  */
 int sparse_output_commit(struct sparse_output *out, mode_t mode);
 
-/** sparse_output_close() - remove what was not committed, release the rest */
+/**
+ * sparse_output_close() - remove what was not committed, release the rest
+ * @out: in any state; @fd stays open, its owner is who writes the image
+ */
 void sparse_output_close(struct sparse_output *out);
 
 #endif

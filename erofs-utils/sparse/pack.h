@@ -64,7 +64,7 @@ void sparse_packer_exit(struct sparse_packer *packer);
  * @map: of that many bytes, all holes; filled in
  * @digest: where to put the fs-verity digest, if that is wanted
  *
- * Return: 0, -ENODATA if the file ends before @size, -EFBIG if the image would
+ * Return: 0, -ETXTBSY if the file ends before @size, -EFBIG if the image would
  * need block addresses of more than 32 bits, or another negative errno.
  */
 int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,

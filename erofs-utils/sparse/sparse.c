@@ -63,7 +63,11 @@ struct erofs_sparse {
 
 struct erofs_sparse *erofs_sparse_new(void)
 {
-	return calloc(1, sizeof(struct erofs_sparse));
+	struct erofs_sparse *sparse = calloc(1, sizeof(*sparse));
+
+	if (sparse)
+		sparse->out = SPARSE_OUTPUT_NONE;
+	return sparse;
 }
 
 static int usage_error(struct erofs_sparse *sparse, const char *problem)
@@ -211,7 +215,7 @@ static int pack_data(struct sparse_packer *packer, const struct sparse_file *fil
 	if (fstat(fd, &st))
 		return -errno;
 	if (was_changed(&file->st, &st))
-		return -ESTALE;
+		return -ETXTBSY;
 	map = sparse_chunkmap_alloc(sparse_blocks(st.st_size));
 	if (!map)
 		return -ENOMEM;
@@ -219,7 +223,7 @@ static int pack_data(struct sparse_packer *packer, const struct sparse_file *fil
 	if (!err && fstat(fd, &st))
 		err = -errno;
 	if (!err && was_changed(&file->st, &st))
-		err = -ESTALE;
+		err = -ETXTBSY;
 	if (err || !map->blocks) {
 		free(map);
 		return err;
@@ -256,7 +260,7 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		return sparse_error(-errno, "could not read '%s'", path);
 	err = pack_data(packer, file, fd, digest);
 	close(fd);
-	if (err == -ESTALE || err == -ENODATA)
+	if (err == -ETXTBSY)
 		return sparse_error(0, "'%s' was changed while it was read: stop whoever writes to it, and try again",
 				    path);
 	if (err == -EFBIG && !packer->write_failed)
@@ -280,9 +284,10 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
  * Upstream writes what is left, and forgets on the way whether it was space that
  * it lacked.  So ask for that first; it gives back what it does not need.
  */
-static int reserve_index(struct erofs_sparse *sparse, off_t pos)
+static int reserve_metadata(struct erofs_sparse *sparse,
+			    const struct sparse_tree *tree, off_t pos)
 {
-	off_t len = sparse->summary.index + SPARSE_BLOCK_SIZE;
+	off_t len = sparse->summary.index + tree->metadata + SPARSE_BLOCK_SIZE;
 
 	if (!fallocate(sparse->out.fd, 0, pos, len) || errno == EOPNOTSUPP)
 		return 0;
@@ -308,8 +313,8 @@ static int pack_files(struct erofs_sparse *sparse, const struct sparse_tree *tre
 		err = pack_file(sparse, &packer, &tree->file[i]);
 	sparse->summary.counts = packer.counts;
 	if (!err)
-		err = reserve_index(sparse, start +
-				    (packer.counts.stored << SPARSE_BLOCK_BITS));
+		err = reserve_metadata(sparse, tree, start +
+				(packer.counts.stored << SPARSE_BLOCK_BITS));
 	sparse_packer_exit(&packer);
 	return err;
 }

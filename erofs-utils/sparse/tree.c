@@ -19,6 +19,9 @@
 /* a block map is 4 bytes a block, and upstream counts those with 32 bits */
 #define MAX_SIZE	((u64)1 << 42)
 
+/* an inode, its fingerprint, its entry in a directory; each has to be aligned */
+#define METADATA_SIZE	256
+
 static int add_directory(struct sparse_tree *tree, struct erofs_inode *dir,
 			 const char *path);
 
@@ -193,6 +196,7 @@ static int add_entry(struct sparse_tree *tree, struct erofs_inode *dir,
 	d = erofs_d_alloc(dir, name);
 	if (IS_ERR(d))
 		return sparse_error(PTR_ERR(d), "could not import '%s'", path);
+	tree->metadata += METADATA_SIZE + strlen(name);
 	d->inode = inode;
 	d->type = erofs_mode_to_ftype(inode->i_mode);
 	return S_ISDIR(st->st_mode) ? add_directory(tree, inode, path) : 0;
@@ -217,7 +221,9 @@ static int add_child(struct sparse_tree *tree, struct erofs_inode *dir,
 
 	if (asprintf(&child, "%s/%s", path, name) < 0)
 		return sparse_error(-ENOMEM, "could not read '%s'", path);
-	if (lstat(child, &st))
+	if (erofs_is_exclude_path(NULL, child + tree->prefix))
+		err = 0;
+	else if (lstat(child, &st))
 		err = sparse_error(-errno, "could not read '%s'", child);
 	else
 		err = add_entry(tree, dir, child, name, &st);
@@ -236,30 +242,20 @@ static int add_directory(struct sparse_tree *tree, struct erofs_inode *dir,
 	if (count < 0)
 		return sparse_error(-errno, "could not read directory '%s'", path);
 	for (i = 0; i < count; i++) {
-		const char *name = entries[i]->d_name;
-
-		if (!err && !erofs_is_exclude_path(path, name))
-			err = add_child(tree, dir, path, name);
+		if (!err)
+			err = add_child(tree, dir, path, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
 	return err;
 }
 
-/* the last part of a path, which is not to be empty, "." or ".." */
-static int name_of(const char *path, char name[NAME_MAX + 1])
+/* the last part of a path without a slash at its end */
+static const char *name_of(const char *path)
 {
-	size_t end = strlen(path), start;
+	const char *slash = strrchr(path, '/');
 
-	while (end && path[end - 1] == '/')
-		end--;
-	for (start = end; start && path[start - 1] != '/'; start--)
-		;
-	if (start == end || end - start > NAME_MAX)
-		return -EINVAL;
-	memcpy(name, path + start, end - start);
-	name[end - start] = '\0';
-	return is_dot_dotdot(name) ? -EINVAL : 0;
+	return slash ? slash + 1 : path;
 }
 
 static bool has_name(const struct erofs_inode *dir, const char *name)
@@ -272,21 +268,38 @@ static bool has_name(const struct erofs_inode *dir, const char *name)
 	return false;
 }
 
-static int add_snapshot(struct sparse_tree *tree, const char *path)
+static int add_named(struct sparse_tree *tree, const char *path)
 {
 	struct erofs_inode *root = tree->im->root;
-	char name[NAME_MAX + 1];
+	const char *name = name_of(path);
 	struct stat st;
 
-	if (name_of(path, name))
-		return sparse_error(0, "'%s' among other snapshots: the path ends in no name that it could have in the image",
+	if (!*name || is_dot_dotdot(name))
+		return sparse_error(0, "'%s' ends in no name that it could have among the other snapshots",
 				    path);
 	if (has_name(root, name))
 		return sparse_error(0, "'%s': another snapshot has the name '%s' already",
 				    path, name);
 	if (stat(path, &st))
 		return sparse_error(-errno, "could not read '%s'", path);
+	tree->prefix = name - path;
 	return add_entry(tree, root, path, name, &st);
+}
+
+static int add_snapshot(struct sparse_tree *tree, const char *operand)
+{
+	size_t len = strlen(operand);
+	char *path;
+	int err;
+
+	while (len > 1 && operand[len - 1] == '/')
+		len--;
+	path = strndup(operand, len);
+	if (!path)
+		return sparse_error(-ENOMEM, "could not read '%s'", operand);
+	err = add_named(tree, path);
+	free(path);
+	return err;
 }
 
 int sparse_tree_add(struct sparse_tree *tree, char *const *paths, int count)
@@ -300,6 +313,7 @@ int sparse_tree_add(struct sparse_tree *tree, char *const *paths, int count)
 		if (err)
 			return sparse_error(err, "could not import '%s'",
 					    paths[0]);
+		tree->prefix = strlen(paths[0]);
 		return add_directory(tree, root, paths[0]);
 	}
 	/* whoever runs us is not to show in the image */

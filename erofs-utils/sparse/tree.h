@@ -23,6 +23,7 @@ struct sparse_file {
  * @file: the regular files in the order in which their data goes to the image
  * @count: how many
  * @bytes: about how much data there is to read
+ * @metadata: no less than what inodes and names take in the image
  * @private: not everybody may read all of them
  */
 struct sparse_tree {
@@ -32,9 +33,11 @@ struct sparse_tree {
 	struct sparse_file *file;
 	size_t count;
 	u64 bytes;
+	u64 metadata;
 	bool private;
-	/* private: room in @file */
+	/* private: room in @file; what of a path is not a part of the image's */
 	size_t room;
+	size_t prefix;
 };
 
 /**

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Preloaded into mkfs.erofs, this makes one call of the C library fail, or runs a
+ * command right before it: what a disk, another process or a user does at the
+ * worst moment.
+ *
+ *	FAULT_CALL	pread, pwritev, pwrite, fsync, open or tmpfile
+ *	FAULT_NUMBER	which of them, from 1; 0 for each of them
+ *	FAULT_ACTION	a number: the errno; else a command for the shell, in which
+ *			$PPID is mkfs.erofs
+ *	FAULT_LOG	a file to which each pread is written: offset and length
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* true if the call is to fail, with errno set */
+static int fault(const char *call)
+{
+	static int seen;
+	const char *name = getenv("FAULT_CALL");
+	const char *action = getenv("FAULT_ACTION");
+	int number = atoi(getenv("FAULT_NUMBER") ?: "0");
+
+	if (!name || !action || strcmp(name, call))
+		return 0;
+	if (number && ++seen != number)
+		return 0;
+	if (strspn(action, "0123456789") == strlen(action)) {
+		errno = atoi(action);
+		return 1;
+	}
+	/* not in the command as well */
+	unsetenv("LD_PRELOAD");
+	unsetenv("FAULT_CALL");
+	if (system(action))
+		fprintf(stderr, "fault: '%s' failed\n", action);
+	return 0;
+}
+
+static void log_read(off64_t pos, size_t len)
+{
+	const char *path = getenv("FAULT_LOG");
+	FILE *f = path ? fopen(path, "a") : NULL;
+
+	if (!f)
+		return;
+	fprintf(f, "%lld %zu\n", (long long)pos, len);
+	fclose(f);
+}
+
+#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+ssize_t pread64(int fd, void *buf, size_t len, off64_t pos)
+{
+	log_read(pos, len);
+	return fault("pread") ? -1 : NEXT(pread64)(fd, buf, len, pos);
+}
+
+ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t pos)
+{
+	return fault("pwrite") ? -1 : NEXT(pwrite64)(fd, buf, len, pos);
+}
+
+ssize_t pwritev64(int fd, const struct iovec *iov, int count, off64_t pos)
+{
+	return fault("pwritev") ? -1 : NEXT(pwritev64)(fd, iov, count, pos);
+}
+
+int fsync(int fd)
+{
+	return fault("fsync") ? -1 : NEXT(fsync)(fd);
+}
+
+int open64(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	return fault("open") ? -1 : NEXT(open64)(path, flags, mode);
+}
+
+int openat64(int dirfd, const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	if ((flags & O_TMPFILE) == O_TMPFILE && fault("tmpfile"))
+		return -1;
+	return NEXT(openat64)(dirfd, path, flags, mode);
+}

@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""A naive reader of the images that mkfs.erofs --sparse writes.
+
+image.py map IMAGE NAME         print "page block" for each page with content
+image.py compare IMAGE NAME FILE
+                                FILE is NAME in the root of IMAGE; its map is
+                                what looking at page after page would make it
+image.py fingerprint IMAGE NAME print the fingerprint's label and digest
+
+Written from erofs_fs.h, and from nothing that the packer uses.
+"""
+import struct
+import sys
+
+PAGE = 4096
+HOLE = 0xffffffff
+
+
+class Image:
+    def __init__(self, path):
+        self.file = open(path, "rb")
+        sb = self.read(1024, 128)
+        assert struct.unpack_from("<I", sb, 0)[0] == 0xE0F5E1E2, "magic"
+        assert sb[12] == 12, "blocks of 4 KiB"
+        self.root = struct.unpack_from("<H", sb, 14)[0]
+        self.meta = struct.unpack_from("<I", sb, 40)[0] * PAGE
+
+    def read(self, pos, size):
+        self.file.seek(pos)
+        return self.file.read(size)
+
+    def inode(self, nid):
+        """size, data layout, word of the layout, where xattrs are, where they end"""
+        pos = self.meta + nid * 32
+        fmt, icount, _, _ = struct.unpack("<HHHH", self.read(pos, 8))
+        if fmt & 1:
+            size, word = struct.unpack("<QI", self.read(pos + 8, 12))
+            xattrs = pos + 64
+        else:
+            size, _, word = struct.unpack("<III", self.read(pos + 8, 12))
+            xattrs = pos + 32
+        end = xattrs + (12 + 4 * (icount - 1) if icount else 0)
+        return size, fmt >> 1 & 7, word, xattrs, end
+
+    def names(self, nid):
+        """the entries of a directory: name to nid"""
+        size, layout, word, _, end = self.inode(nid)
+        blocks = (size + PAGE - 1) // PAGE
+        found = {}
+        for i in range(blocks):
+            length = min(PAGE, size - i * PAGE)
+            inline = layout == 2 and i == blocks - 1
+            data = self.read(end if inline else (word + i) * PAGE, length)
+            count = struct.unpack_from("<H", data, 8)[0] // 12
+            offsets = [struct.unpack_from("<QH", data, j * 12) for j in range(count)]
+            for j, (child, start) in enumerate(offsets):
+                stop = offsets[j + 1][1] if j + 1 < count else length
+                found[data[start:stop].rstrip(b"\0").decode()] = child
+        return found
+
+    def lookup(self, name):
+        return self.inode(self.names(self.root)[name])
+
+    def map(self, name):
+        size, layout, word, _, end = self.lookup(name)
+        assert layout == 4 and word & 0x3f == 0, "a block map of single blocks"
+        count = (size + PAGE - 1) // PAGE
+        return size, struct.unpack("<%dI" % count, self.read(end, count * 4))
+
+    def fingerprint(self, name):
+        _, _, _, pos, end = self.lookup(name)
+        pos += 12
+        while pos < end:
+            length, index, size = struct.unpack("<BBH", self.read(pos, 4))
+            if index & 0x80 and not length:
+                value = self.read(pos + 4, size)
+                label, digest = value[:-32], value[-32:]
+                return label.decode() + digest.hex()
+            pos += (4 + length + size + 3) // 4 * 4
+        return "none"
+
+
+def compare(image, name, path):
+    size, addresses = image.map(name)
+    seen = {}
+    following = min([a for a in addresses if a != HOLE], default=0)
+    with open(path, "rb") as f:
+        for number, address in enumerate(addresses):
+            page = f.read(PAGE).ljust(PAGE, b"\0")
+            if not any(page):
+                want = HOLE
+            elif page in seen:
+                want = seen[page]
+            else:
+                want = seen[page] = following
+                following += 1
+            assert address == want, "page %d is in block %d, not %d" % (
+                number, address, want)
+            if want != HOLE:
+                assert image.read(address * PAGE, PAGE) == page, (
+                    "content of page %d" % number)
+        assert f.tell() == size, "size"
+    print("%d pages, %d stored" % (len(addresses), len(seen)))
+
+
+def main():
+    command, image, name = sys.argv[1], Image(sys.argv[2]), sys.argv[3]
+    if command == "map":
+        for number, address in enumerate(image.map(name)[1]):
+            if address != HOLE:
+                print(number, address)
+    elif command == "compare":
+        compare(image, name, sys.argv[4])
+    elif command == "fingerprint":
+        print(image.fingerprint(name))
+
+
+main()

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Batches hold every block of data once, with the right bytes, and padded where the
+ * file ends.  Would catch a block lost between two batches or two extents, and
+ * bytes of an earlier batch behind the end of the file.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "batch.h"
+#include "ktap.h"
+#include "unit.h"
+
+#define BLOCKS	1000
+
+static u8 content[BLOCKS * SPARSE_BLOCK_SIZE];
+static const u8 zeros[SPARSE_BLOCK_SIZE];
+
+/* data of random lengths between holes; some of it is zeros */
+static int make_file(u64 size)
+{
+	int fd = unit_file();
+	u64 pos = 0;
+
+	memset(content, 0, sizeof(content));
+	need(!ftruncate(fd, size));
+	while (pos < size) {
+		u64 len = (1 + unit_random(100)) * SPARSE_BLOCK_SIZE;
+
+		pos += unit_random(20) * SPARSE_BLOCK_SIZE;
+		for (; len && pos < size; pos++, len--)
+			content[pos] = (pos >> SPARSE_BLOCK_BITS) % 7 ?
+				unit_random(256) : 0;
+	}
+	for (pos = 0; pos < size; pos += SPARSE_BLOCK_SIZE) {
+		u64 len = size - pos < SPARSE_BLOCK_SIZE ? size - pos :
+			SPARSE_BLOCK_SIZE;
+
+		/* block 700 is stored, and zeros */
+		if (pos >> SPARSE_BLOCK_BITS == 700 ||
+		    memcmp(content + pos, zeros, len))
+			need(pwrite(fd, content + pos, len, pos) == (ssize_t)len);
+	}
+	return fd;
+}
+
+static int check_batch(const struct sparse_batch *batch, bool *seen)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->count; i++) {
+		u64 block = batch->block[i];
+		const u8 *data = batch->data + i * SPARSE_BLOCK_SIZE;
+
+		expect(block < BLOCKS && !seen[block], "block %llu",
+		       (unsigned long long)block);
+		expect(!i || block > batch->block[i - 1], "not rising");
+		expect(!memcmp(data, content + block * SPARSE_BLOCK_SIZE,
+			       SPARSE_BLOCK_SIZE), "bytes of block %llu",
+		       (unsigned long long)block);
+		expect(batch->zero[i] == !memcmp(data, zeros, sizeof(zeros)),
+		       "zeros in block %llu", (unsigned long long)block);
+		seen[block] = true;
+	}
+	return 0;
+}
+
+static int check_file(int fd, u64 size)
+{
+	struct sparse_walk walk = { .fd = fd, .size = size };
+	struct sparse_batch batch;
+	bool seen[BLOCKS] = { false };
+	int failed = 0;
+	u64 i;
+
+	need(!sparse_batch_init(&batch));
+	for (;;) {
+		need(!sparse_batch_plan(&batch, &walk));
+		if (!batch.count)
+			break;
+		need(!sparse_batch_read(&batch, fd, size));
+		need(!sparse_batch_scan(&batch, NULL));
+		failed |= check_batch(&batch, seen);
+	}
+	sparse_batch_exit(&batch);
+	for (i = 0; i < BLOCKS; i++)
+		expect(seen[i] || !memcmp(content + i * SPARSE_BLOCK_SIZE, zeros,
+					  sizeof(zeros)),
+		       "block %llu was not seen", (unsigned long long)i);
+	expect(seen[700], "zeros that are stored were not seen");
+	return failed;
+}
+
+static int whole_blocks(void)
+{
+	u64 size = BLOCKS * SPARSE_BLOCK_SIZE;
+	int fd = make_file(size), ret = check_file(fd, size);
+
+	close(fd);
+	return ret;
+}
+
+static int with_a_tail(void)
+{
+	/* one byte into the last block, which follows a batch of other bytes */
+	u64 size = (BLOCKS - 1) * SPARSE_BLOCK_SIZE + 1;
+	int fd = make_file(size), ret;
+
+	content[size - 1] = 77;
+	need(pwrite(fd, content + size - 1, 1, size - 1) == 1);
+	ret = check_file(fd, size);
+	close(fd);
+	return ret;
+}
+
+static int file_shrank(void)
+{
+	struct sparse_walk walk = { .fd = unit_file() };
+	struct sparse_batch batch;
+	int ret;
+
+	walk.size = 10 * SPARSE_BLOCK_SIZE;
+	memset(content, 1, walk.size);
+	need(pwrite(walk.fd, content, walk.size, 0) == (ssize_t)walk.size);
+	need(!sparse_batch_init(&batch));
+	need(!sparse_batch_plan(&batch, &walk));
+	need(!ftruncate(walk.fd, walk.size - 1));
+	ret = sparse_batch_read(&batch, walk.fd, walk.size);
+	expect(ret == -ETXTBSY, "%d", ret);
+	sparse_batch_exit(&batch);
+	close(walk.fd);
+	return 0;
+}
+
+static int hashes_and_digests(void)
+{
+	struct sparse_walk walk = { .fd = unit_file() };
+	struct sparse_batch batch;
+	struct sparse_hash hash;
+	u8 digest[SPARSE_DIGEST_SIZE];
+
+	memset(content, 0, 4 * SPARSE_BLOCK_SIZE);
+	content[0] = content[SPARSE_BLOCK_SIZE] = 1;
+	content[2 * SPARSE_BLOCK_SIZE] = 2;
+	walk.size = 4 * SPARSE_BLOCK_SIZE;
+	need(pwrite(walk.fd, content, walk.size, 0) == (ssize_t)walk.size);
+	need(!sparse_batch_init(&batch));
+	need(!sparse_hash_init(&hash));
+	need(!sparse_batch_plan(&batch, &walk));
+	need(!sparse_batch_read(&batch, walk.fd, walk.size));
+	need(!sparse_batch_scan(&batch, &hash));
+	expect(batch.count == 4, "%u blocks", batch.count);
+	expect(batch.hash[0] == batch.hash[1], "equal blocks");
+	expect(batch.hash[0] != batch.hash[2], "different blocks");
+	expect(batch.zero[3] && !batch.zero[2], "zeros");
+	need(!sparse_hash_data(&hash, content + 2 * SPARSE_BLOCK_SIZE,
+			       SPARSE_BLOCK_SIZE, digest));
+	expect(!memcmp(digest, batch.digest[2], sizeof(digest)), "digest");
+	sparse_hash_exit(&hash);
+	sparse_batch_exit(&batch);
+	close(walk.fd);
+	return 0;
+}
+
+int main(void)
+{
+	const struct ktap_case cases[] = {
+		{ "whole-blocks", whole_blocks },
+		{ "with-a-tail", with_a_tail },
+		{ "file-shrank", file_shrank },
+		{ "hashes-and-digests", hashes_and_digests },
+	};
+
+	return ktap_main(cases);
+}

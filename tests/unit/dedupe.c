@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sparse_dedupe finds what was added and nothing else, whatever the hashes, and
+ * keeps to its memory.  Would catch blocks that get lost when the table grows, and
+ * blocks taken for equal because their hashes are.
+ */
+#include <errno.h>
+
+#include "dedupe.h"
+#include "ktap.h"
+#include "unit.h"
+
+/* the "content" of a stored block is a number */
+static u32 content[1 << 20];
+static u32 wanted;
+static unsigned int asked;
+
+static int is_equal(void *arg, u32 index)
+{
+	(void)arg;
+	asked++;
+	return content[index] == wanted;
+}
+
+static int is_broken(void *arg, u32 index)
+{
+	(void)arg;
+	(void)index;
+	return -EIO;
+}
+
+static u64 spread(u32 value)
+{
+	return (value + 1) * 0x9e3779b97f4a7c15ULL;
+}
+
+/* add the value unless it is there; true if it was */
+static bool lookup_or_add(struct sparse_dedupe *dedupe, u64 hash, u32 value)
+{
+	u32 index;
+	int ret;
+
+	wanted = value;
+	ret = sparse_dedupe_find(dedupe, hash, is_equal, NULL, &index);
+	need(ret >= 0);
+	if (ret) {
+		need(content[index] == value);
+		return true;
+	}
+	content[dedupe->count] = value;
+	need(!sparse_dedupe_add(dedupe, hash));
+	return false;
+}
+
+static int many(void)
+{
+	struct sparse_dedupe dedupe;
+	u32 i;
+
+	need(!sparse_dedupe_init(&dedupe));
+	for (i = 0; i < 300000; i++)
+		expect(!lookup_or_add(&dedupe, spread(i), i), "%u is new", i);
+	for (i = 0; i < 300000; i++)
+		expect(lookup_or_add(&dedupe, spread(i), i), "%u is lost", i);
+	expect(dedupe.count == 300000, "%u", dedupe.count);
+	sparse_dedupe_exit(&dedupe);
+	return 0;
+}
+
+static int equal_hashes(void)
+{
+	struct sparse_dedupe dedupe;
+	u32 i;
+
+	need(!sparse_dedupe_init(&dedupe));
+	for (i = 0; i < 100; i++)
+		expect(!lookup_or_add(&dedupe, 42, i), "%u is new", i);
+	for (i = 0; i < 100; i++)
+		expect(lookup_or_add(&dedupe, 42, i), "%u is lost", i);
+	sparse_dedupe_exit(&dedupe);
+	return 0;
+}
+
+/* same slots, other hashes: the bytes are not to be asked for */
+static int only_equal_hashes_are_compared(void)
+{
+	struct sparse_dedupe dedupe;
+	u32 i;
+
+	need(!sparse_dedupe_init(&dedupe));
+	asked = 0;
+	for (i = 0; i < 100; i++)
+		lookup_or_add(&dedupe, (u64)i << 40, i);
+	expect(!asked, "%u comparisons", asked);
+	sparse_dedupe_exit(&dedupe);
+	return 0;
+}
+
+static int failure_to_compare(void)
+{
+	struct sparse_dedupe dedupe;
+	u32 index;
+	int ret;
+
+	need(!sparse_dedupe_init(&dedupe));
+	need(!sparse_dedupe_add(&dedupe, 7));
+	ret = sparse_dedupe_find(&dedupe, 7, is_broken, NULL, &index);
+	expect(ret == -EIO, "%d", ret);
+	ret = sparse_dedupe_find(&dedupe, 8, is_broken, NULL, &index);
+	expect(ret == 0, "%d", ret);
+	sparse_dedupe_exit(&dedupe);
+	return 0;
+}
+
+/* 24 bytes a block at any size is what the manual promises */
+static int memory(void)
+{
+	struct sparse_dedupe dedupe;
+	u32 i;
+
+	need(!sparse_dedupe_init(&dedupe));
+	for (i = 0; i < 1 << 20; i++) {
+		u64 bytes;
+
+		need(!sparse_dedupe_add(&dedupe, spread(i)));
+		bytes = (dedupe.mask + 1) * sizeof(*dedupe.slot) +
+			dedupe.count * sizeof(*dedupe.hash);
+		if (i > 8192)
+			expect(bytes <= 24ULL * i, "%llu for %u",
+			       (unsigned long long)bytes, i);
+	}
+	sparse_dedupe_exit(&dedupe);
+	return 0;
+}
+
+static int full(void)
+{
+	struct sparse_dedupe dedupe;
+	int ret;
+
+	need(!sparse_dedupe_init(&dedupe));
+	dedupe.count = SPARSE_DEDUPE_MAX;
+	ret = sparse_dedupe_add(&dedupe, 1);
+	expect(ret == -EFBIG, "%d", ret);
+	sparse_dedupe_exit(&dedupe);
+	return 0;
+}
+
+int main(void)
+{
+	const struct ktap_case cases[] = {
+		{ "many", many },
+		{ "equal-hashes", equal_hashes },
+		{ "only-equal-hashes-are-compared", only_equal_hashes_are_compared },
+		{ "failure-to-compare", failure_to_compare },
+		{ "memory", memory },
+		{ "full", full },
+	};
+
+	return ktap_main(cases);
+}

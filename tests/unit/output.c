@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An image has its name when it is committed and not before; what is no image is
+ * not overwritten; nothing is left of what was not committed.  Would catch a
+ * temporary file that stays, and a snapshot lost to a slip on the command line.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "ktap.h"
+#include "output.h"
+#include "unit.h"
+
+static const unsigned char magic[] = { 0xe2, 0xe1, 0xf5, 0xe0 };
+
+/* an empty directory to work in */
+static void enter(void)
+{
+	char name[] = "unit-XXXXXX";
+
+	need(mkdtemp(name) && !chdir(name));
+}
+
+/* remove it; how many entries there were */
+static int leave(void)
+{
+	DIR *dir = opendir(".");
+	struct dirent *entry;
+	char path[PATH_MAX];
+	int count = 0;
+
+	need(dir && getcwd(path, sizeof(path)));
+	while ((entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		need(!unlink(entry->d_name) || !rmdir(entry->d_name));
+		count++;
+	}
+	closedir(dir);
+	need(!chdir("..") && !rmdir(path));
+	return count;
+}
+
+static void make_file(const char *name, size_t size, bool image)
+{
+	int fd = open(name, O_CREAT | O_WRONLY, 0644);
+
+	need(fd >= 0 && !ftruncate(fd, size));
+	if (image)
+		need(pwrite(fd, magic, sizeof(magic), 1024) == sizeof(magic));
+	close(fd);
+}
+
+static off_t size_of(const char *name)
+{
+	struct stat st;
+
+	return stat(name, &st) ? -1 : st.st_size;
+}
+
+static void write_image(struct sparse_output *out, size_t size)
+{
+	need(!sparse_output_open(out) && !ftruncate(out->fd, size));
+}
+
+static void done(struct sparse_output *out)
+{
+	if (out->fd >= 0)
+		close(out->fd);
+	sparse_output_close(out);
+}
+
+static int committed(void)
+{
+	struct sparse_output out;
+	struct stat st;
+	int left;
+
+	enter();
+	umask(022);
+	need(!sparse_output_find(&out, "image"));
+	write_image(&out, 5000);
+	expect(size_of("image") == -1, "it has its name too early");
+	need(!sparse_output_commit(&out, 0664));
+	done(&out);
+	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
+	need(!stat("image", &st));
+	expect((st.st_mode & 07777) == 0644, "mode %o", st.st_mode);
+	left = leave();
+	expect(left == 1, "%d files", left);
+	return 0;
+}
+
+static int not_committed(void)
+{
+	struct sparse_output out;
+	int left;
+
+	enter();
+	make_file("image", 3000, true);
+	need(!sparse_output_find(&out, "image"));
+	write_image(&out, 5000);
+	done(&out);
+	expect(size_of("image") == 3000, "%lld", (long long)size_of("image"));
+	left = leave();
+	expect(left == 1, "%d files", left);
+	return 0;
+}
+
+static int replaces_an_image(void)
+{
+	struct sparse_output out;
+	int left;
+
+	enter();
+	make_file("image", 3000, true);
+	need(!sparse_output_find(&out, "image"));
+	expect(out.exists, "not seen");
+	write_image(&out, 5000);
+	need(!sparse_output_commit(&out, 0644));
+	done(&out);
+	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
+	left = leave();
+	expect(left == 1, "%d files", left);
+	return 0;
+}
+
+static int replaces_what_a_link_leads_to(void)
+{
+	struct sparse_output out;
+	struct stat st;
+
+	enter();
+	make_file("image", 3000, true);
+	need(!symlink("image", "link"));
+	need(!sparse_output_find(&out, "link"));
+	write_image(&out, 5000);
+	need(!sparse_output_commit(&out, 0644));
+	done(&out);
+	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
+	need(!lstat("link", &st));
+	expect(S_ISLNK(st.st_mode), "the link is gone");
+	leave();
+	return 0;
+}
+
+static int find_of(const char *name)
+{
+	struct sparse_output out;
+	int ret = sparse_output_find(&out, name);
+
+	sparse_output_close(&out);
+	return ret;
+}
+
+static int refused(void)
+{
+	enter();
+	make_file("data", 3000, false);
+	make_file("short", 10, false);
+	make_file("empty", 0, false);
+	need(!symlink("nowhere", "link") && !mkdir("dir", 0755));
+	expect(find_of("data") == -EEXIST, "%d", find_of("data"));
+	expect(find_of("short") == -EEXIST, "%d", find_of("short"));
+	expect(find_of("dir") == -EISDIR, "%d", find_of("dir"));
+	expect(find_of("dir/.") == -EISDIR, "%d", find_of("dir/."));
+	expect(find_of("/dev/null") == -ENOTSUP, "%d", find_of("/dev/null"));
+	expect(find_of("link") == -ENOENT, "%d", find_of("link"));
+	expect(find_of("data/x") == -ENOTDIR, "%d", find_of("data/x"));
+	/* nothing is lost with these */
+	expect(!find_of("empty"), "%d", find_of("empty"));
+	expect(!find_of("dir/new"), "%d", find_of("dir/new"));
+	leave();
+	return 0;
+}
+
+static int no_directory(void)
+{
+	struct sparse_output out;
+	int ret;
+
+	enter();
+	need(!sparse_output_find(&out, "dir/image"));
+	ret = sparse_output_open(&out);
+	expect(ret == -ENOENT, "%d", ret);
+	done(&out);
+	need(!sparse_output_find(&out, "dir/"));
+	ret = sparse_output_open(&out);
+	expect(ret == -ENOENT, "%d", ret);
+	done(&out);
+	leave();
+	return 0;
+}
+
+/* in a child: open the image, get the signal, go on if that did not end it */
+static int status_after(int sig, bool before_commit)
+{
+	struct sparse_output out;
+	int status;
+	pid_t pid = fork();
+
+	need(pid >= 0);
+	if (!pid) {
+		need(dup2(open("message", O_CREAT | O_WRONLY, 0644), 2) == 2);
+		need(!sparse_output_find(&out, "image"));
+		write_image(&out, 5000);
+		if (before_commit)
+			raise(sig);
+		need(!sparse_output_commit(&out, 0644));
+		done(&out);
+		if (!before_commit)
+			raise(sig);
+		_exit(0);
+	}
+	need(waitpid(pid, &status, 0) == pid);
+	return status;
+}
+
+static int interrupted_in_time(void)
+{
+	int sig[] = { SIGINT, SIGTERM, SIGHUP };
+	int status, left;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		enter();
+		status = status_after(sig[i], true);
+		expect(WIFEXITED(status) && WEXITSTATUS(status) == 1,
+		       "status %x after signal %d", status, sig[i]);
+		expect(size_of("message") > 0, "nothing was said");
+		left = leave();
+		expect(left == 1, "%d files", left);
+	}
+	return 0;
+}
+
+static int interrupted_too_late(void)
+{
+	int status;
+
+	enter();
+	status = status_after(SIGTERM, false);
+	expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM,
+	       "status %x", status);
+	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
+	expect(!size_of("message"), "it says that there is no image");
+	leave();
+	return 0;
+}
+
+static int nohup(void)
+{
+	int status;
+
+	enter();
+	signal(SIGHUP, SIG_IGN);
+	status = status_after(SIGHUP, true);
+	signal(SIGHUP, SIG_DFL);
+	expect(!status, "status %x", status);
+	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
+	leave();
+	return 0;
+}
+
+int main(void)
+{
+	const struct ktap_case cases[] = {
+		{ "committed", committed },
+		{ "not-committed", not_committed },
+		{ "replaces-an-image", replaces_an_image },
+		{ "replaces-what-a-link-leads-to", replaces_what_a_link_leads_to },
+		{ "refused", refused },
+		{ "no-directory", no_directory },
+		{ "interrupted-in-time", interrupted_in_time },
+		{ "interrupted-too-late", interrupted_too_late },
+		{ "nohup", nohup },
+	};
+
+	return ktap_main(cases);
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A packed file reads back from the image through its map, holes are holes, and
+ * equal blocks are stored once: compared with a reference that looks at every block
+ * and at every block before it.  Would catch a block that goes to the wrong place,
+ * dedupe across a flush, and zeros that are stored.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ktap.h"
+#include "pack.h"
+#include "unit.h"
+
+#define BLOCKS	700
+#define START	5
+
+static u8 content[BLOCKS * SPARSE_BLOCK_SIZE];
+static const u8 zeros[SPARSE_BLOCK_SIZE];
+
+static const u8 *block_of(u64 n)
+{
+	return content + n * SPARSE_BLOCK_SIZE;
+}
+
+static bool is_equal(const void *a, const void *b)
+{
+	return !memcmp(a, b, SPARSE_BLOCK_SIZE);
+}
+
+/* holes, stored zeros, a few different blocks again and again, and fresh ones */
+static int make_file(u64 size)
+{
+	int fd = unit_file();
+	u64 n, i;
+
+	memset(content, 0, sizeof(content));
+	need(!ftruncate(fd, size));
+	for (n = 0; n < BLOCKS; n++) {
+		unsigned int kind = unit_random(4);
+		u64 pos = n * SPARSE_BLOCK_SIZE;
+		u64 len = size - pos;
+
+		if (pos >= size)
+			break;
+		if (len > SPARSE_BLOCK_SIZE)
+			len = SPARSE_BLOCK_SIZE;
+		if (kind == 0)
+			continue;
+		if (kind == 2)
+			content[pos + unit_random(2) * (len - 1)] =
+				1 + unit_random(3);
+		if (kind == 3)
+			for (i = 0; i < len; i++)
+				content[pos + i] = unit_random(256);
+		need(pwrite(fd, content + pos, len, pos) == (ssize_t)len);
+	}
+	return fd;
+}
+
+static int check_map(int image, const struct sparse_chunkmap *map,
+		     const struct sparse_counts *counts)
+{
+	u32 next = START;
+	u64 n, m;
+
+	for (n = 0; n < map->blocks; n++) {
+		u8 got[SPARSE_BLOCK_SIZE];
+		u32 want = 0;
+
+		if (!is_equal(block_of(n), zeros)) {
+			for (m = 0; m < n && !want; m++)
+				if (is_equal(block_of(m), block_of(n)))
+					want = map->addr[m];
+			if (!want)
+				want = next++;
+		}
+		expect(map->addr[n] == want, "block %llu is at %u, not %u",
+		       (unsigned long long)n, map->addr[n], want);
+		if (!want)
+			continue;
+		need(pread(image, got, sizeof(got), (u64)want * sizeof(got)) ==
+		     sizeof(got));
+		expect(is_equal(got, block_of(n)), "bytes of block %llu",
+		       (unsigned long long)n);
+	}
+	expect(counts->stored == next - START, "%llu stored, not %u",
+	       (unsigned long long)counts->stored, next - START);
+	return 0;
+}
+
+static int pack_and_check(u64 size)
+{
+	struct sparse_packer packer = { .want_digest = false };
+	int image = unit_file(), fd = make_file(size), ret;
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(sparse_blocks(size));
+
+	need(map);
+	need(!sparse_packer_init(&packer, image, START));
+	need(!sparse_pack_file(&packer, fd, size, map, NULL));
+	ret = check_map(image, map, &packer.counts);
+	sparse_packer_exit(&packer);
+	free(map);
+	close(fd);
+	close(image);
+	return ret;
+}
+
+static int as_the_reference(void)
+{
+	return pack_and_check(sizeof(content));
+}
+
+static int with_a_tail(void)
+{
+	return pack_and_check(sizeof(content) - 1000) ||
+		pack_and_check(sizeof(content) - SPARSE_BLOCK_SIZE + 1) ||
+		pack_and_check(1);
+}
+
+/* of two files with the same content, the second takes no block */
+static int across_files(void)
+{
+	struct sparse_packer packer = { .want_digest = true };
+	struct sparse_chunkmap *map[2];
+	u8 digest[2][SPARSE_DIGEST_SIZE];
+	int image = unit_file(), fd = make_file(sizeof(content)), i;
+	u64 stored = 0;
+
+	need(!sparse_packer_init(&packer, image, START));
+	for (i = 0; i < 2; i++) {
+		map[i] = sparse_chunkmap_alloc(BLOCKS);
+		need(map[i]);
+		stored = packer.counts.stored;
+		need(!sparse_pack_file(&packer, fd, sizeof(content), map[i],
+				       digest[i]));
+	}
+	expect(stored && packer.counts.stored == stored, "stored again");
+	expect(!memcmp(map[0]->addr, map[1]->addr, BLOCKS * sizeof(u32)),
+	       "the maps differ");
+	expect(!memcmp(digest[0], digest[1], SPARSE_DIGEST_SIZE),
+	       "the digests differ");
+	sparse_packer_exit(&packer);
+	for (i = 0; i < 2; i++)
+		free(map[i]);
+	close(fd);
+	close(image);
+	return 0;
+}
+
+/* the same bytes, as holes and as zeros that are stored */
+static int holes_do_not_show(void)
+{
+	struct sparse_packer packer = { .want_digest = true };
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(300);
+	u8 digest[2][SPARSE_DIGEST_SIZE];
+	int image = unit_file(), fd = unit_file(), i;
+	u64 size = 300 * SPARSE_BLOCK_SIZE;
+
+	need(map && !sparse_packer_init(&packer, image, START));
+	need(!ftruncate(fd, size));
+	need(pwrite(fd, "x", 1, 200 * SPARSE_BLOCK_SIZE) == 1);
+	need(!sparse_pack_file(&packer, fd, size, map, digest[0]));
+	for (i = 0; i < 150; i++)
+		need(pwrite(fd, zeros, sizeof(zeros), i * sizeof(zeros)) ==
+		     sizeof(zeros));
+	need(!sparse_pack_file(&packer, fd, size, map, digest[1]));
+	expect(packer.counts.zero == 150, "%llu zeros",
+	       (unsigned long long)packer.counts.zero);
+	expect(packer.counts.stored == 1, "%llu stored",
+	       (unsigned long long)packer.counts.stored);
+	expect(!memcmp(digest[0], digest[1], sizeof(digest[0])), "digests");
+	sparse_packer_exit(&packer);
+	free(map);
+	close(fd);
+	close(image);
+	return 0;
+}
+
+static int says_which_side_failed(void)
+{
+	struct sparse_packer packer = { .want_digest = false };
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(BLOCKS);
+	int image = unit_file(), fd = make_file(sizeof(content)), ret;
+
+	need(map && !sparse_packer_init(&packer, image, START));
+	ret = sparse_pack_file(&packer, -1, sizeof(content), map, NULL);
+	expect(ret == -EBADF && !packer.write_failed, "reading: %d", ret);
+	packer.store.fd = -1;
+	ret = sparse_pack_file(&packer, fd, sizeof(content), map, NULL);
+	expect(ret == -EBADF && packer.write_failed, "writing: %d", ret);
+	sparse_packer_exit(&packer);
+	free(map);
+	close(fd);
+	close(image);
+	return 0;
+}
+
+static int image_too_large(void)
+{
+	struct sparse_packer packer = { .want_digest = false };
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(3);
+	int image = unit_file(), fd = unit_file(), ret;
+
+	need(pwrite(fd, "1", 1, 0) == 1);
+	need(pwrite(fd, "2", 1, SPARSE_BLOCK_SIZE) == 1);
+	need(pwrite(fd, "3", 1, 2 * SPARSE_BLOCK_SIZE) == 1);
+	/* two more blocks have an address of 32 bits that is not a hole's */
+	need(map && !sparse_packer_init(&packer, image, UINT32_MAX - 2));
+	ret = sparse_pack_file(&packer, fd, 2 * SPARSE_BLOCK_SIZE + 1, map, NULL);
+	expect(ret == -EFBIG && !packer.write_failed, "%d", ret);
+	expect(map->addr[1] == UINT32_MAX - 1, "%u", map->addr[1]);
+	sparse_packer_exit(&packer);
+	free(map);
+	close(fd);
+	close(image);
+	return 0;
+}
+
+int main(void)
+{
+	const struct ktap_case cases[] = {
+		{ "as-the-reference", as_the_reference },
+		{ "with-a-tail", with_a_tail },
+		{ "across-files", across_files },
+		{ "holes-do-not-show", holes_do_not_show },
+		{ "says-which-side-failed", says_which_side_failed },
+		{ "image-too-large", image_too_large },
+	};
+
+	return ktap_main(cases);
+}
