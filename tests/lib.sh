@@ -94,6 +94,18 @@ in_vm() {
 	check "$prefix-ended-well" test "$status $plan" = "$failed $seen"
 }
 
+# guest_programs NAME... - build tests/kernel/NAME.c for the VM into $work/in, which
+# is made for --in
+guest_programs() {
+	local name
+
+	mkdir -p "$work/in"
+	for name in "$@"; do
+		gcc -O2 -Wall -Wextra -Werror -static -o "$work/in/$name" \
+			"$top/tests/kernel/$name.c" "$top/tests/kernel/guest.c"
+	done
+}
+
 # template - make sure that build/templates/1G-python has a real guest's memory and
 # build/tests/template.erofs the same packed; $template_ram, $template_image
 template() {
