@@ -48,16 +48,16 @@ own := $(wildcard fs/erofs/*.[ch]) fs/erofs/Kbuild
 .SECONDEXPANSION:
 $(stamp)/kernel-%: $(build)/kernel/%/release $(own) scripts/build-kernel \
 		scripts/apply-hooks $$(wildcard fs/erofs/hooks/$$*/*)
-	@scripts/build-kernel $*
+	@+scripts/build-kernel $*
 	@touch $@
 
 $(stamp)/running-%: $(stamp)/kernel-%
-	@scripts/build-kernel --headers /lib/modules/$(running)/build $*
+	@+scripts/build-kernel --headers /lib/modules/$(running)/build $*
 	@touch $@
 
 $(stamp)/tools: $(build)/erofs-utils/version scripts/build-erofs-utils \
 		scripts/apply-hooks $(shell find erofs-utils -type f)
-	@scripts/build-erofs-utils
+	@+scripts/build-erofs-utils
 	@touch $@
 
 demo: build	## the main job, end to end, on a real template
