@@ -2,6 +2,10 @@
 #ifndef EROFS_SPARSE_MESSAGE_H
 #define EROFS_SPARSE_MESSAGE_H
 
+#ifndef __printf
+#define __printf(a, b)	__attribute__((__format__(printf, a, b)))
+#endif
+
 /**
  * sparse_error() - say in one line on standard error what went wrong
  * @err: a negative errno, whose meaning is added, or 0
@@ -10,6 +14,6 @@
  * Return: @err, or -EINVAL if that is 0.
  */
 int sparse_error(int err, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+	__printf(2, 3);
 
 #endif

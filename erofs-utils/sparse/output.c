@@ -18,10 +18,13 @@
 
 static const int fatal_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
-/* A signal handler has no argument: this is what it removes, if anything. */
+/*
+ * A signal handler has no argument: this is what it removes, if anything.  Set
+ * before it is in place, and changed when it no longer is.
+ */
 static struct {
 	int dirfd;
-	const char *volatile name;
+	const char *name;
 	char message[512];
 	size_t length;
 } interrupted;
@@ -51,7 +54,7 @@ static void catch_signals(const struct sparse_output *out)
 		 out->path);
 	interrupted.length = strlen(interrupted.message);
 	sigfillset(&action.sa_mask);
-	for (i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(fatal_signals); i++) {
 		/* nohup and "&" in a shell script mean it */
 		if (!sigaction(fatal_signals[i], NULL, &old) &&
 		    old.sa_handler != SIG_IGN)
@@ -67,7 +70,7 @@ static void block_signals(sigset_t *old)
 	size_t i;
 
 	sigemptyset(&set);
-	for (i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(fatal_signals); i++)
 		sigaddset(&set, fatal_signals[i]);
 	pthread_sigmask(SIG_BLOCK, &set, old);
 }
@@ -176,14 +179,15 @@ static void release_signals(void)
 	struct sigaction old;
 	size_t i;
 
-	interrupted.name = NULL;
-	for (i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(fatal_signals); i++)
 		if (!sigaction(fatal_signals[i], NULL, &old) &&
 		    old.sa_handler == on_signal)
 			signal(fatal_signals[i], SIG_DFL);
+	interrupted.name = NULL;
 }
 
-static int give_name(struct sparse_output *out)
+/* the temporary name, for a file that had none */
+static int link_file(struct sparse_output *out)
 {
 	char proc[64];
 
@@ -195,27 +199,35 @@ static int give_name(struct sparse_output *out)
 	return 0;
 }
 
+/* no interrupt comes in between, or it would not know of the name */
+static int give_name(struct sparse_output *out)
+{
+	int err = 0;
+
+	if (!out->named)
+		err = link_file(out);
+	if (!err && renameat(out->dirfd, out->temporary, out->dirfd, out->name))
+		err = -errno;
+	if (err && out->named)
+		unlinkat(out->dirfd, out->temporary, 0);
+	out->named = false;
+	if (err)
+		return err;
+	release_signals();
+	return fsync(out->dirfd) ? -errno : 0;
+}
+
 int sparse_output_commit(struct sparse_output *out, mode_t mode)
 {
 	mode_t mask = umask(0);
 	sigset_t old;
-	int err = 0;
+	int err;
 
 	umask(mask);
 	if (fchmod(out->fd, mode & ~mask) || fsync(out->fd))
 		return -errno;
-	/* from here it is short: an interrupt comes before it or after it */
 	block_signals(&old);
-	if (!out->named)
-		err = give_name(out);
-	if (!err && renameat(out->dirfd, out->temporary, out->dirfd, out->name))
-		err = -errno;
-	if (!err) {
-		out->named = false;
-		release_signals();
-		if (fsync(out->dirfd))
-			err = -errno;
-	}
+	err = give_name(out);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return err;
 }

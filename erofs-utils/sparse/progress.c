@@ -22,7 +22,7 @@ static char *human(char buf[32], double bytes)
 	};
 	size_t i;
 
-	for (i = 0; bytes >= 1024 && i + 1 < sizeof(unit) / sizeof(unit[0]); i++)
+	for (i = 0; bytes >= 1024 && i + 1 < ARRAY_SIZE(unit); i++)
 		bytes /= 1024;
 	snprintf(buf, 32, i ? "%.1f %s" : "%.0f %s", bytes, unit[i]);
 	return buf;

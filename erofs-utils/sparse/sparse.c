@@ -39,6 +39,7 @@ enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
  * @image: name of the image
  * @snapshots: what to pack
  * @count: how many
+ * @conflict: another source was asked for before --sparse
  * @open: the command line was found good
  * @reported: the user knows what went wrong
  * @usage: it was the command line
@@ -50,6 +51,7 @@ struct erofs_sparse {
 	char *image;
 	char **snapshots;
 	int count;
+	bool conflict;
 	bool open;
 	bool reported;
 	bool usage;
@@ -61,13 +63,20 @@ struct erofs_sparse {
 	struct sparse_summary summary;
 };
 
-struct erofs_sparse *erofs_sparse_new(void)
+int erofs_sparse_option(struct erofs_sparse **sparsep, bool alone)
 {
-	struct erofs_sparse *sparse = calloc(1, sizeof(*sparse));
+	struct erofs_sparse *sparse = *sparsep;
 
-	if (sparse)
+	if (!sparse) {
+		sparse = calloc(1, sizeof(*sparse));
+		if (!sparse)
+			return -ENOMEM;
 		sparse->out = SPARSE_OUTPUT_NONE;
-	return sparse;
+		*sparsep = sparse;
+	}
+	if (!alone)
+		sparse->conflict = true;
+	return 0;
 }
 
 static int usage_error(struct erofs_sparse *sparse, const char *problem)
@@ -99,8 +108,8 @@ static char *name_image(const char *snapshot)
 int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 			  char **operands)
 {
-	if (!alone)
-		return usage_error(sparse, "--sparse cannot be combined with another source, or with --incremental");
+	if (sparse->conflict || !alone)
+		return usage_error(sparse, "--sparse excludes other sources and --incremental");
 	if (count == 1) {
 		sparse->image = name_image(operands[0]);
 		sparse->snapshots = operands;
@@ -146,10 +155,10 @@ static int find_output(struct erofs_sparse *sparse)
 	for (i = 0; sparse->out.exists && i < sparse->count; i++)
 		if (!stat(sparse->snapshots[i], &st) &&
 		    st.st_dev == sparse->out.dev && st.st_ino == sparse->out.ino)
-			return sparse_error(0, "'%s' is to be packed, and is the image '%s' itself",
+			return sparse_error(0, "'%s' is to be packed, and is the image '%s'",
 					    sparse->snapshots[i], sparse->image);
 	if (err == -EEXIST)
-		return sparse_error(0, "'%s' exists and is not an EROFS image: remove it, or name another image",
+		return sparse_error(0, "'%s' exists and is no EROFS image: remove it",
 				    sparse->image);
 	if (err == -ENOTSUP)
 		return sparse_error(0, "'%s' is not a regular file: name another image",
@@ -172,9 +181,9 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 		cfg.c_dbg_lvl = EROFS_ERR - 1;
 
 	if (sbi->bdev.offset || cfg.c_blobdev_path || cfg.c_chunkbits)
-		return usage_error(sparse, "--sparse cannot be combined with --offset, --blobdev or --chunksize");
+		return usage_error(sparse, "--sparse excludes --offset, --blobdev and --chunksize");
 	if (sbi->ishare_xattr_prefix_id)
-		return usage_error(sparse, "--sparse records digests in " FINGERPRINT_XATTR " and cannot be combined with --xattr-inode-digest");
+		return usage_error(sparse, "--sparse excludes --xattr-inode-digest");
 	for (i = 0; i < sparse->count && !err; i++)
 		err = check_snapshot(sparse->snapshots[i]);
 	if (!err)
@@ -261,7 +270,7 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 	err = pack_data(packer, file, fd, digest);
 	close(fd);
 	if (err == -ETXTBSY)
-		return sparse_error(0, "'%s' was changed while it was read: stop whoever writes to it, and try again",
+		return sparse_error(0, "'%s' was changed while it was read: try again",
 				    path);
 	if (err == -EFBIG && !packer->write_failed)
 		return sparse_error(0, "'%s': the image would hold more than 16 TiB of data",
@@ -357,7 +366,7 @@ int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im)
 		return usage_error(sparse, "--sparse needs blocks of 4 KiB: give -b4096");
 	if (sbi->available_compr_algs || cfg.c_chunkbits ||
 	    im->params->fragments || sbi->m2gr || sbi->mxgr)
-		return usage_error(sparse, "--sparse cannot be combined with -z, -m, --MZ, -Ededupe or -Efragments");
+		return usage_error(sparse, "--sparse excludes -z, -m, --MZ, -Ededupe, -Efragments");
 
 	sparse->progress.active = !sparse->quiet && isatty(STDERR_FILENO);
 	sparse_progress_start(&sparse->progress);
@@ -395,18 +404,20 @@ static int commit(struct erofs_sparse *sparse, struct erofs_sb_info *sbi)
 int erofs_sparse_finish(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 			int err)
 {
-	int status = EXIT_OK;
-
 	if (!err)
 		err = commit(sparse, sbi);
 	if (err && !sparse->open)
-		sparse->usage = sparse->reported = true;
-	if (err && !sparse->reported)
+		sparse->usage = true;	/* upstream has said why */
+	else if (err && !sparse->reported)
 		sparse_error(err, "could not write '%s'", sparse->image);
-	if (err)
-		status = sparse->usage ? EXIT_USAGE : EXIT_FAILED;
 	sparse_output_close(&sparse->out);
+	/*
+	 * What is left to do is to release memory, and after a failed write
+	 * upstream's way to do that follows pointers that were never set.
+	 */
+	if (err)
+		_exit(sparse->usage ? EXIT_USAGE : EXIT_FAILED);
 	free(sparse->image);
 	free(sparse);
-	return status;
+	return EXIT_OK;
 }

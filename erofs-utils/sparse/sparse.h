@@ -6,20 +6,23 @@
 
 /*
  * What upstream's mkfs/main.c and lib/inode.c call: "mkfs.erofs --sparse" in the
- * order of its steps.  All but the first and the last return 0 or a negative
- * errno, which has been reported on standard error; upstream's way out then ends
- * in erofs_sparse_finish().
+ * order of its steps.  They return 0 or a negative errno, which has been reported
+ * on standard error; upstream's way out then ends in erofs_sparse_finish().
  */
 
 struct erofs_sparse;
 
-/** erofs_sparse_new() - --sparse was given.  Return: the state, or NULL. */
-struct erofs_sparse *erofs_sparse_new(void);
+/**
+ * erofs_sparse_option() - --sparse was given, perhaps again
+ * @sparse: the state, made if it is NULL
+ * @alone: no option before it asked for another source
+ */
+int erofs_sparse_option(struct erofs_sparse **sparse, bool alone);
 
 /**
  * erofs_sparse_operands() - take the operands
- * @sparse: from erofs_sparse_new()
- * @alone: no option asks for another source, or for adding to an image
+ * @sparse: from erofs_sparse_option()
+ * @alone: no option after it asks for another source, or for adding to an image
  * @count: how many operands, at least one
  * @operands: OUT and snapshots, or one snapshot whose name OUT is made of
  */
@@ -59,7 +62,7 @@ int erofs_sparse_write_indexes(struct erofs_inode *inode,
  * @sbi: the image
  * @err: what went wrong, or 0
  *
- * Return: the exit status.
+ * Return: the exit status if that is 0.  After a failure it ends the process.
  */
 int erofs_sparse_finish(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 			int err);

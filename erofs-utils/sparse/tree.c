@@ -102,7 +102,7 @@ static int list_file(struct sparse_tree *tree, struct erofs_inode *inode,
 	tree->file[tree->count++] = (struct sparse_file) { inode, *st };
 	tree->bytes += st->st_size < st->st_blocks * 512 ?
 		st->st_size : st->st_blocks * 512;
-	if (!(st->st_mode & S_IROTH))
+	if (!(st->st_mode & 0004))
 		tree->private = true;
 	inode->i_size = st->st_size;
 	return 0;
@@ -166,10 +166,10 @@ static int check_file(const struct sparse_tree *tree, const char *path,
 	if (!S_ISREG(st->st_mode))
 		return 0;
 	if (out->exists && st->st_dev == out->dev && st->st_ino == out->ino)
-		return sparse_error(0, "'%s' is to be packed, and is the image '%s' itself",
+		return sparse_error(0, "'%s' is to be packed, and is the image '%s'",
 				    path, out->path);
 	if ((u64)st->st_size >= MAX_SIZE)
-		return sparse_error(-EFBIG, "'%s' has %llu bytes; 4 TiB are too many for blocks of 4 KiB",
+		return sparse_error(0, "'%s' is too large: it has %llu bytes, 4 TiB or more",
 				    path, (unsigned long long)st->st_size);
 	return 0;
 }
@@ -275,7 +275,7 @@ static int add_named(struct sparse_tree *tree, const char *path)
 	struct stat st;
 
 	if (!*name || is_dot_dotdot(name))
-		return sparse_error(0, "'%s' ends in no name that it could have among the other snapshots",
+		return sparse_error(0, "'%s' ends in no name to have in the image",
 				    path);
 	if (has_name(root, name))
 		return sparse_error(0, "'%s': another snapshot has the name '%s' already",

@@ -2,20 +2,14 @@
 #ifndef EROFS_SPARSE_TYPES_H
 #define EROFS_SPARSE_TYPES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-typedef uint8_t u8;
-typedef uint32_t u32;
-typedef uint64_t u64;
+#include "erofs/defs.h"
 
 /*
  * Everything here works in units of this size: it is the block of the image, the
  * chunk of a file and the block of fs-verity all at once.
  */
 #define SPARSE_BLOCK_BITS	12
-#define SPARSE_BLOCK_SIZE	(1U << SPARSE_BLOCK_BITS)
+#define SPARSE_BLOCK_SIZE	4096U
 
 /**
  * sparse_blocks() - how many blocks hold so many bytes

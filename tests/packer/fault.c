@@ -4,10 +4,11 @@
  * command right before it: what a disk, another process or a user does at the
  * worst moment.
  *
- *	FAULT_CALL	pread, pwritev, pwrite, fsync, open or tmpfile
+ *	FAULT_CALL	pread, pwritev, pwrite, fsync, open or rename
  *	FAULT_NUMBER	which of them, from 1; 0 for each of them
  *	FAULT_ACTION	a number: the errno; else a command for the shell, in which
  *			$PPID is mkfs.erofs
+ *	FAULT_NO_TMPFILE	if set, no file can be made without a name
  *	FAULT_LOG	a file to which each pread is written: offset and length
  */
 #define _GNU_SOURCE
@@ -19,7 +20,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* not system(), which has the process ignore signals in the meantime */
+static void run(const char *command)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execl("/bin/sh", "sh", "-c", command, NULL);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status)
+		fprintf(stderr, "fault: '%s' failed\n", command);
+}
 
 /* true if the call is to fail, with errno set */
 static int fault(const char *call)
@@ -40,8 +58,7 @@ static int fault(const char *call)
 	/* not in the command as well */
 	unsetenv("LD_PRELOAD");
 	unsetenv("FAULT_CALL");
-	if (system(action))
-		fprintf(stderr, "fault: '%s' failed\n", action);
+	run(action);
 	return 0;
 }
 
@@ -56,7 +73,7 @@ static void log_read(off64_t pos, size_t len)
 	fclose(f);
 }
 
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define NEXT(name) ((typeof(name) *)dlsym(RTLD_NEXT, #name))
 
 ssize_t pread64(int fd, void *buf, size_t len, off64_t pos)
 {
@@ -98,7 +115,14 @@ int openat64(int dirfd, const char *path, int flags, ...)
 	va_start(args, flags);
 	mode = va_arg(args, mode_t);
 	va_end(args);
-	if ((flags & O_TMPFILE) == O_TMPFILE && fault("tmpfile"))
+	if ((flags & O_TMPFILE) == O_TMPFILE && getenv("FAULT_NO_TMPFILE")) {
+		errno = EOPNOTSUPP;
 		return -1;
+	}
 	return NEXT(openat64)(dirfd, path, flags, mode);
+}
+
+int renameat(int olddir, const char *old, int newdir, const char *new)
+{
+	return fault("rename") ? -1 : NEXT(renameat)(olddir, old, newdir, new);
 }

@@ -140,7 +140,8 @@ static int hashes_and_digests(void)
 	u8 digest[SPARSE_DIGEST_SIZE];
 
 	memset(content, 0, 4 * SPARSE_BLOCK_SIZE);
-	content[0] = content[SPARSE_BLOCK_SIZE] = 1;
+	content[0] = 1;
+	content[SPARSE_BLOCK_SIZE] = 1;
 	content[2 * SPARSE_BLOCK_SIZE] = 2;
 	walk.size = 4 * SPARSE_BLOCK_SIZE;
 	need(pwrite(walk.fd, content, walk.size, 0) == (ssize_t)walk.size);

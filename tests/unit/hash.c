@@ -26,7 +26,7 @@ static int known_digests(void)
 	size_t i, j;
 
 	need(!sparse_hash_init(&hash));
-	for (i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(vectors); i++) {
 		u8 digest[SPARSE_DIGEST_SIZE];
 		char hex[2 * SPARSE_DIGEST_SIZE + 1];
 

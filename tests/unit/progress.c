@@ -47,7 +47,7 @@ static int of_a_template(void)
 	size_t i;
 
 	print(&summary);
-	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(want); i++)
 		expect(strstr(text, want[i]), "no line '%s' in\n%s", want[i],
 		       text);
 	return 0;
@@ -56,7 +56,7 @@ static int of_a_template(void)
 static int of_nothing(void)
 {
 	const struct sparse_summary summary = {
-		.path = "x", .files = 0, .seconds = 1e-9, .uuid = "",
+		.path = "x", .files = 0, .seconds = 0.001, .uuid = "",
 	};
 
 	print(&summary);

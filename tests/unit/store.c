@@ -42,7 +42,7 @@ static int in_order(void)
 	/* neighbours, backwards, one twice, far apart */
 	static const int order[] = { 0, 1, 2, 9, 8, 7, 7, 20, 21, 63, 40 };
 	struct sparse_store store = { .fd = unit_file(), .start = START };
-	u32 i, count = sizeof(order) / sizeof(order[0]);
+	u32 i, count = ARRAY_SIZE(order);
 	struct stat st;
 
 	fill();

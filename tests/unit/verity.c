@@ -97,7 +97,7 @@ static int check_edges(void)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(edges); i++) {
 		u64 size = (u64)edges[i] << SPARSE_BLOCK_BITS;
 
 		expect(is_same(size), "%u blocks", edges[i]);
@@ -126,7 +126,7 @@ static int one_block_of_data(void)
 	size_t i;
 
 	memset(zero, true, sizeof(zero));
-	for (i = 0; i < sizeof(edges) / sizeof(edges[0]) - 1; i++) {
+	for (i = 0; i < ARRAY_SIZE(edges) - 1; i++) {
 		zero[edges[i]] = false;
 		expect(is_same((u64)BLOCKS << SPARSE_BLOCK_BITS),
 		       "block %u alone", edges[i]);
