@@ -13,13 +13,28 @@ vm=$build/vm
 # readonly=on,rom=off, by which a template is restored from a read-only file.
 qemu_oldest=8.2
 
+# Lines of the kernel log that make a run a failure whatever the command said
+bad_lines='Kernel panic|Oops|BUG:|kernel BUG at|^BUG |WARNING:|Bad page|Bad rss-counter'
+bad_lines+='|possible (circular|recursive|irq lock inversion)|inconsistent lock state'
+bad_lines+='|suspicious RCU usage|held lock freed|trying to register non-static key'
+bad_lines+='|UBSAN:|kmemleak: [0-9]+ new suspected'
+
+# bad_line CONSOLE - print the first such line of what the guest wrote to its console
+bad_line() {
+	tr -d '\r' <"$1" | sed 's/^\[[ 0-9.]*\] //' | grep -aEm 1 -e "$bad_lines" || true
+}
+
+# qemu_version PROGRAM
+qemu_version() {
+	"$1" --version 2>/dev/null | sed -n '1s/.* version \([0-9.]*\).*/\1/p'
+}
+
 # qemu_program - print the QEMU to use: the system's if it is new enough, or else
 # the one of the guest's userland, which vm-image unpacks for this purpose
 qemu_program() {
 	local version
 
-	version=$(qemu-system-x86_64 --version 2>/dev/null |
-		sed -n '1s/.* version \([0-9.]*\).*/\1/p') || true
+	version=$(qemu_version qemu-system-x86_64) || true
 	if [ -n "$version" ] &&
 	   [ "$(printf '%s\n' "$qemu_oldest" "$version" | sort -V | head -n 1)" = "$qemu_oldest" ]; then
 		printf 'qemu-system-x86_64\n'
@@ -89,6 +104,37 @@ accelerator() {
 		mv "$verdict.$$" "$verdict"
 	fi
 	cat "$verdict"
+}
+
+# accel_options kvm|tcg|icount - set $accel, QEMU's options, and $kernel_args, which
+# go with them.  The mitigations protect nobody here and make TCG slower; the
+# watchdog is made patient since the host may be busy with other guests.
+accel_options() {
+	# shellcheck disable=SC2034	# for those who source this file
+	kernel_args='console=ttyS0 loglevel=7 log_buf_len=4M panic=-1 oops=panic'
+	kernel_args+=' watchdog_thresh=60 mitigations=off'
+	case $1 in
+	kvm) accel=(-accel kvm -cpu host) ;;
+	icount) accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu EPYC) ;;
+	tcg)
+		# shellcheck disable=SC2034
+		accel=(-accel "tcg,thread=multi" -cpu EPYC)
+		kernel_args+=' tsc=reliable'
+		;;
+	esac
+}
+
+# make_initrd FILE LINE COMMAND... - the initramfs that has PID 1 run this command
+make_initrd() {
+	local file=$1 line=$2 dir
+
+	shift 2
+	dir=$(mktemp -d "$file.XXXXXX")
+	printf '%s\0' "$@" >"$dir/argv"
+	printf '%s\n' "$bad_lines" >"$dir/patterns"
+	(cd "$dir" && printf '%s\n' argv patterns | cpio --quiet -o -H newc -R 0:0) |
+		cat "$vm/init.cpio" "$vm/$line/early.cpio" - >"$file"
+	rm -rf "$dir"
 }
 
 # quote_option TEXT - a value in a QEMU option, where a comma is written twice
