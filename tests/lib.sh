@@ -102,7 +102,8 @@ guest_programs() {
 	mkdir -p "$work/in"
 	for name in "$@"; do
 		gcc -O2 -Wall -Wextra -Werror -static -o "$work/in/$name" \
-			"$top/tests/kernel/$name.c" "$top/tests/kernel/guest.c"
+			"$top/tests/kernel/$name.c" "$top/tests/kernel/guest.c" \
+			"$top/tests/kernel/area.c"
 	done
 }
 

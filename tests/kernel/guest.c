@@ -63,7 +63,12 @@ bool maps_zero_page(const void *addr)
 
 long cached_pages(int fd)
 {
-	struct { uint64_t off, len; } range = { 0, 0 };
+	return cached_pages_at(fd, 0, 0);
+}
+
+long cached_pages_at(int fd, uint64_t start, uint64_t len)
+{
+	struct { uint64_t off, len; } range = { start, len };
 	struct { uint64_t cache, dirty, writeback, evicted, recent; } stat;
 	const long sys_cachestat = 451;		/* Linux 6.5 */
 

@@ -25,6 +25,9 @@ bool maps_zero_page(const void *addr);
 /* pages of @fd in the page cache, by cachestat(2); -1 if it cannot be told */
 long cached_pages(int fd);
 
+/* the same for @len bytes of it from @start on, or from @start to the end if 0 */
+long cached_pages_at(int fd, uint64_t start, uint64_t len);
+
 /* drop clean page cache, dentries and inodes */
 void drop_caches(void);
 

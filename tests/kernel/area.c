@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "../ktap.h"
+#include "area.h"
+#include "guest.h"
+
+#define SWITCH		"/sys/module/erofs/parameters/zeropage"
+#define SECONDS		100	/* for one case; a fault that loops never ends */
+
+struct file_under_test file;
+
+/*
+ * h: hole, d: data, m: data with a run of 512 zero bytes in it, which is a hole of
+ * its own where blocks are that small.  The area is found where the pattern first
+ * appears in the file.
+ */
+static const struct backing {
+	const char *name;
+	const char *pattern;
+	enum { PLAIN, TAIL, CACHED, TABLES } kind;
+} backings[] = {
+	{ "hole",		"hhhhhhhhhhhhhhhh", PLAIN },
+	{ "data",		"dddddddddddddddd", PLAIN },
+	{ "hole-to-data",	"hhhhhhhhdddddddd", PLAIN },
+	{ "data-to-hole",	"ddddddddhhhhhhhh", PLAIN },
+	{ "lone-data",		"hhhhdhhhh", PLAIN },
+	{ "lone-hole",		"ddddhdddd", PLAIN },
+	{ "mixed-page",		"m", PLAIN },
+	/* the last pages of the file, the very last is not a whole one */
+	{ "tail",		NULL, TAIL },
+	/* the page cache has pages of the hole from when the feature was off */
+	{ "cached-hole",	"hhhhhhhhhhhhhhhh", CACHED },
+	/* mapped so that its pages are in two page tables */
+	{ "hole-over-two-tables", "hhhhhhhhhhhhhhhh", TABLES },
+};
+
+static bool page_is_mixed(size_t index)
+{
+	static const char zeros[512];
+	const char *p = file.ref + index * file.page;
+	size_t i;
+
+	if (file.is_hole[index] || (index + 1) * file.page > file.size)
+		return false;
+	for (i = 0; i < file.page; i += sizeof(zeros))
+		if (!memcmp(p + i, zeros, sizeof(zeros)))
+			return true;
+	return false;
+}
+
+static bool page_matches(size_t index, char kind)
+{
+	if (kind == 'm')
+		return page_is_mixed(index);
+	return file.is_hole[index] == (kind == 'h');
+}
+
+static size_t find_pattern(const char *pattern)
+{
+	size_t len = strlen(pattern), i, n;
+
+	for (i = 0; i + len < file.pages; i++) {
+		for (n = 0; n < len && page_matches(i + n, pattern[n]); n++)
+			;
+		if (n == len)
+			return i;
+	}
+	errx(1, "the reference has no pages like %s", pattern);
+}
+
+static void set_up(struct area *a, const struct backing *backing)
+{
+	size_t start;
+
+	a->backing = backing->name;
+	if (backing->kind == TAIL) {
+		a->nr = 8;
+		a->index = file.pages - a->nr;
+	} else {
+		a->nr = strlen(backing->pattern);
+		a->index = find_pattern(backing->pattern);
+	}
+	start = a->index * file.page;
+	a->bytes = file.size - start < a->nr * file.page ?
+		file.size - start : a->nr * file.page;
+	a->cached = backing->kind == CACHED;
+	a->want = malloc(a->nr * file.page);
+	if (!a->want)
+		err(1, "model");
+	area_forget_all(a);
+}
+
+/* an address for the area with room before and behind, not aligned to a page table */
+static char *address(const struct area *a, const struct backing *backing)
+{
+	size_t room = 3 * file.table, start;
+	char *p = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+		       MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	start = ((uintptr_t)p + file.table - 1) / file.table * file.table;
+	if (backing->kind == TABLES)
+		start += file.table - a->nr / 2 * file.page;
+	else
+		start += 32 * file.page;
+	munmap(p, room);
+	return (char *)start;
+}
+
+char *area_map(const struct area *a, int prot, int flags)
+{
+	char *p = mmap(flags & MAP_FIXED ? a->p : NULL, a->nr * file.page, prot,
+		       flags, file.fd, a->index * file.page);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap of page %zu", a->index);
+	return p;
+}
+
+void area_unmap(const struct area *a, char *p)
+{
+	munmap(p, a->nr * file.page);
+}
+
+char area_peek(const struct area *a, size_t i)
+{
+	return *(volatile char *)(a->p + i * file.page);
+}
+
+void area_read(const struct area *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->nr; i++)
+		area_peek(a, i);
+}
+
+/* neither the first byte of a page nor the last, nor the same in each */
+static size_t place(const struct area *a, size_t i)
+{
+	return i * file.page + 8 + (a->index + i) * 64 % 512;
+}
+
+void area_write(struct area *a, size_t i, char value)
+{
+	size_t at = place(a, i);
+
+	*(volatile char *)(a->p + at) = a->want[at] ^ value;
+	a->want[at] ^= value;
+}
+
+void area_write_all(struct area *a, char value)
+{
+	size_t i;
+
+	for (i = 0; i < a->nr; i++)
+		area_write(a, i, value);
+}
+
+void area_forget(struct area *a, size_t i)
+{
+	size_t start = i * file.page, n = file.page;
+
+	if (n > a->bytes - start)
+		n = a->bytes - start;
+	memset(a->want + start, 0, file.page);
+	memcpy(a->want + start, file.ref + a->index * file.page + start, n);
+}
+
+void area_forget_all(struct area *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->nr; i++)
+		area_forget(a, i);
+}
+
+bool area_written(const struct area *a, size_t i)
+{
+	size_t at = place(a, i), in_file = a->index * file.page + at;
+
+	return a->want[at] != (in_file < file.size ? file.ref[in_file] : 0);
+}
+
+static int same(const struct area *a, const char *p, const char *want)
+{
+	size_t i;
+
+	for (i = 0; i < a->nr * file.page; i++)
+		expect(p[i] == want[i], "%s: page %zu byte %zu is %02x, not %02x",
+		       a->backing, i / file.page, i % file.page,
+		       (unsigned char)p[i], (unsigned char)want[i]);
+	return 0;
+}
+
+int area_check_at(const struct area *a, const char *p)
+{
+	return same(a, p, a->want);
+}
+
+int area_check(const struct area *a)
+{
+	return area_check_at(a, a->p);
+}
+
+int area_is_file(const struct area *a, const char *p)
+{
+	struct area fresh = *a;
+	int ret;
+
+	fresh.want = malloc(a->nr * file.page);
+	if (!fresh.want)
+		err(1, "model");
+	area_forget_all(&fresh);
+	ret = area_check_at(&fresh, p);
+	free(fresh.want);
+	return ret;
+}
+
+int area_kinds(const struct area *a)
+{
+	long rss = smaps_kb(a->p, "Rss"), want = 0;
+	size_t i;
+
+	for (i = 0; i < a->nr; i++) {
+		const char *p = a->p + i * file.page;
+		bool zero = maps_zero_page(p);
+
+		if (!is_mapped(p))
+			continue;
+		if (!zero)
+			want += file.page / 1024;
+		if (a->cached && !area_written(a, i))
+			continue;
+		expect(zero == (file.active && file.is_hole[a->index + i] &&
+				!area_written(a, i)),
+		       "%s: page %zu %s the zero page", a->backing, i,
+		       zero ? "is" : "is not");
+	}
+	/* -1: the mapping is in parts, or a part of a larger one */
+	expect(rss == want || rss < 0, "%s: Rss is %ld kB, not %ld", a->backing,
+	       rss, want);
+	return 0;
+}
+
+int area_no_hole_cached(const struct area *a)
+{
+	size_t i;
+
+	if (!file.active || a->cached)
+		return 0;
+	for (i = 0; i < a->nr; i++)
+		expect(!file.is_hole[a->index + i] ||
+		       !cached_pages_at(file.fd, (a->index + i) * file.page, file.page),
+		       "%s: the page cache has hole page %zu", a->backing, i);
+	return 0;
+}
+
+int area_mapped(const struct area *a, size_t i, bool mapped)
+{
+	expect(is_mapped(a->p + i * file.page) == mapped, "%s: page %zu is%s mapped",
+	       a->backing, i, mapped ? " not" : "");
+	return 0;
+}
+
+int area_child(struct area *a, int (*call)(struct area *a))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		err(1, "fork");
+	if (!pid)
+		_exit(call(a));
+	if (waitpid(pid, &status, 0) != pid)
+		err(1, "waitpid");
+	return status;
+}
+
+static sigjmp_buf fault;
+
+static void on_fault(int sig)
+{
+	siglongjmp(fault, sig);
+}
+
+static int try_access(volatile char *p, const char *value)
+{
+	int sig;
+
+	signal(SIGSEGV, on_fault);
+	signal(SIGBUS, on_fault);
+	sig = sigsetjmp(fault, 1);
+	if (!sig) {
+		if (value)
+			*p = *value;
+		else
+			(void)*p;
+	}
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGBUS, SIG_DFL);
+	return sig;
+}
+
+int area_try_read(const volatile char *p)
+{
+	return try_access((volatile char *)p, NULL);
+}
+
+int area_try_write(volatile char *p, char value)
+{
+	return try_access(p, &value);
+}
+
+/* what must hold once nobody of the case is there any more */
+static int aftermath(const struct area *a)
+{
+	static const char zeros[65536];
+	char *p, *fresh, buf[65536];
+	int ret;
+
+	fresh = mmap(NULL, file.page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	expect(!memcmp(fresh, zeros, file.page), "%s: the zero page was written",
+	       a->backing);
+	munmap(fresh, file.page);
+	expect_ok(area_no_hole_cached(a));
+	p = area_map(a, PROT_READ, MAP_PRIVATE);
+	ret = area_is_file(a, p);
+	area_unmap(a, p);
+	expect(!ret, "%s: another mapping sees the case's writes", a->backing);
+	memset(buf, 0, sizeof(buf));
+	expect(pread(file.fd, buf, a->bytes, a->index * file.page) ==
+	       (ssize_t)a->bytes, "%s: short read", a->backing);
+	return area_is_file(a, buf);
+}
+
+static void prepare_cache(const struct area *a)
+{
+	size_t i;
+	char *p;
+
+	posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (!a->cached || !file.active)
+		return;
+	write_string(SWITCH, "N");
+	p = area_map(a, PROT_READ, MAP_PRIVATE);
+	for (i = 0; i < a->nr; i++)
+		(void)*(volatile char *)(p + i * file.page);
+	area_unmap(a, p);
+	write_string(SWITCH, "Y");
+}
+
+static int run_case(const struct area_case *c, const struct backing *backing)
+{
+	struct area a;
+	int status;
+	pid_t pid;
+
+	set_up(&a, backing);
+	prepare_cache(&a);
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		err(1, "fork");
+	if (!pid) {
+		int ret;
+
+		alarm(SECONDS);
+		a.p = address(&a, backing);
+		a.p = area_map(&a, c->prot ? c->prot : PROT_READ | PROT_WRITE,
+			       MAP_FIXED | (c->flags ? c->flags : MAP_PRIVATE));
+		ret = c->run(&a);
+		fflush(stdout);
+		if (ret == KTAP_SKIP)
+			printf("# skip: %s\n", ktap_skip_reason);
+		fflush(stdout);
+		/* exit_mmap() gets all that is mapped: its counters are checked there */
+		_exit(ret);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		err(1, "waitpid");
+	if (WIFSIGNALED(status))
+		printf("# %s: killed by signal %d\n", backing->name, WTERMSIG(status));
+	if (!status)
+		status = aftermath(&a);
+	free(a.want);
+	return WIFEXITED(status) && WEXITSTATUS(status) == KTAP_SKIP ? KTAP_SKIP :
+		status;
+}
+
+static void load(const char *name, const char *reference)
+{
+	static const char zeros[65536];
+	struct stat st;
+	size_t i;
+	int fd;
+
+	file.fd = open(name, O_RDONLY);
+	fd = open(reference, O_RDONLY);
+	if (file.fd < 0 || fstat(file.fd, &st))
+		err(1, "%s", name);
+	if (fd < 0)
+		err(1, "%s", reference);
+	file.page = getpagesize();
+	file.table = file.page * (file.page / sizeof(void *));
+	file.size = st.st_size;
+	file.pages = (file.size + file.page - 1) / file.page;
+	file.ref = mmap(NULL, file.size, PROT_READ, MAP_PRIVATE, fd, 0);
+	file.is_hole = calloc(file.pages, 1);
+	if (file.ref == MAP_FAILED || !file.is_hole)
+		err(1, "%s", reference);
+	for (i = 0; i < file.pages; i++) {
+		size_t n = file.size - i * file.page;
+
+		file.is_hole[i] = !memcmp(file.ref + i * file.page, zeros,
+					  n < file.page ? n : file.page);
+	}
+}
+
+static bool chosen(const char *name, char **only, int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++)
+		if (!strcmp(only[i], name))
+			return true;
+	return !nr;
+}
+
+int area_main(int argc, char **argv, const struct area_case *cases, size_t nr)
+{
+	const size_t nr_backings = sizeof(backings) / sizeof(*backings);
+	char **only = calloc(argc, sizeof(*only));
+	size_t i, b, n = 0, plan = 0;
+	int failed = 0, nr_only = 0, at;
+
+	file.active = true;
+	for (at = 1; at < argc && !strncmp(argv[at], "--", 2); at++) {
+		if (!strcmp(argv[at], "--stock")) {
+			file.active = false;
+		} else if (!strcmp(argv[at], "--off")) {
+			file.active = false;
+			if (write_string(SWITCH, "N"))
+				errx(1, "cannot write %s", SWITCH);
+		} else if (!strcmp(argv[at], "--case") && at + 1 < argc) {
+			only[nr_only++] = argv[++at];
+		} else {
+			break;
+		}
+	}
+	if (!only || argc - at != 2) {
+		fprintf(stderr, "usage: %s [--off|--stock] [--case NAME]... FILE REFERENCE\n",
+			argv[0]);
+		return 2;
+	}
+	load(argv[at], argv[at + 1]);
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (i = 0; i < nr; i++)
+		plan += nr_backings * chosen(cases[i].name, only, nr_only);
+	printf("KTAP version 1\n1..%zu\n", plan);
+	for (i = 0; i < nr; i++) {
+		if (!chosen(cases[i].name, only, nr_only))
+			continue;
+		for (b = 0; b < nr_backings; b++) {
+			int ret = run_case(&cases[i], &backings[b]);
+			const char *end = ret == KTAP_SKIP ? " # SKIP see above" : "";
+
+			if (ret == KTAP_SKIP)
+				ret = 0;
+			printf("%sok %zu %s-%s%s\n", ret ? "not " : "", ++n,
+			       cases[i].name, backings[b].name, end);
+			failed |= !!ret;
+		}
+	}
+	return failed;
+}
