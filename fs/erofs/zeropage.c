@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Read faults on holes map the shared zero page.
+ * Faults on holes map the shared zero page.
  *
  * A hole of a file that is mapped is filled with page-cache pages of zeros by the
  * generic fault path, one for each page touched.  Here a read fault on a hole of a
@@ -19,8 +19,8 @@
  *   switch can be turned at any time without a walk over mappings.
  * - COW.  PTEs are installed read-only.  A write to a private mapping faults on
  *   write protection, where the core knows the zero page and gives out a cleared
- *   anonymous page.  A write that comes first gets a private copy of a page of
- *   zeros by the core's ordinary copy-on-write of a file page, and no zero PTE.
+ *   anonymous page.  A write that comes first goes the same way: it gets zero PTEs
+ *   as well and faults again.
  * - Pins.  The zero page in a COW mapping is unshared before a long-term pin
  *   (gup_must_unshare()), and mappings that are not COW have no writable PTE ever:
  *   vm_mixed_zeropage_allowed() asks for just that.
@@ -33,17 +33,10 @@
  * - Races.  Only empty entries are filled, under the page table's lock.  Whoever
  *   came first, with a page-cache page or a private copy, stays.
  */
-#include <linux/module.h>
 #include "internal.h"
 #include "compat.h"
 #include "hole.h"
 #include "zeropage.h"
-
-/*
- * Pages of zeros that a first write to a hole is copied from, one for each CPU so
- * that their locks, which the core takes, are not contended.
- */
-static DEFINE_PER_CPU(struct page *, erofs_zero_source);
 
 /* the core's rule for vmf_insert_mixed(), which answers a breach with SIGBUS */
 static bool erofs_zeropage_allowed(struct vm_area_struct *vma)
@@ -119,59 +112,45 @@ static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
 	return VM_FAULT_NOPAGE;
 }
 
-static vm_fault_t erofs_zeropage_read_fault(struct vm_fault *vmf, pgoff_t eof)
+/*
+ * A read fault maps the hole around it.  So does a first write, in a smaller window:
+ * the core then finds a zero PTE, here and at the writes that tend to follow
+ * nearby, and gives out cleared pages without asking us again.
+ */
+static vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct inode *inode = file_inode(vma->vm_file);
-	unsigned long start = max(vma->vm_start, vmf->address & PMD_MASK);
-	unsigned long size = min(vma->vm_end - start,
-				 PMD_SIZE - (start & ~PMD_MASK));
-	pgoff_t base = vmf->pgoff - ((vmf->address - start) >> PAGE_SHIFT);
-	pgoff_t first = base, end = min(base + (size >> PAGE_SHIFT), eof);
+	const bool write = vmf->flags & FAULT_FLAG_WRITE;
+	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	unsigned long window, start, end;
+	pgoff_t base, first, last;
 	vm_fault_t ret;
 
-	if (erofs_hole_around(inode, vmf->pgoff, &first, &end) <= 0)
-		return filemap_fault(vmf);
-	ret = erofs_zeropage_insert(vmf, start + ((first - base) << PAGE_SHIFT),
-				    start + ((end - base) << PAGE_SHIFT));
-	if (ret == VM_FAULT_NOPAGE) {
-		erofs_zeropage_count(inode, hole_faults, 1);
-		erofs_zeropage_count(inode, zero_pages, end - first);
-	}
-	return ret;
-}
-
-/*
- * The first touch of a private page is a write.  The core has allocated the page
- * that the process gets and copies to it from the one that it is given here.
- */
-static vm_fault_t erofs_zeropage_write_fault(struct vm_fault *vmf)
-{
-	struct inode *inode = file_inode(vmf->vma->vm_file);
-	pgoff_t end = vmf->pgoff + 1;
-	struct page *page;
-
-	if (erofs_hole_run(inode, vmf->pgoff, &end) <= 0)
-		return filemap_fault(vmf);
-	erofs_zeropage_count(inode, write_faults, 1);
-	page = raw_cpu_read(erofs_zero_source);
-	get_page(page);
-	vmf->page = page;
-	/* else the core waits for it, which takes a copy of a page */
-	return trylock_page(page) ? VM_FAULT_LOCKED : 0;
-}
-
-/* what is past the end, or has an index that cannot be read, gets its own error */
-static vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
-{
-	struct inode *inode = file_inode(vmf->vma->vm_file);
-	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
-
+	/* past the end, and for an index that cannot be read: their own errors */
 	if (vmf->pgoff >= eof || !erofs_zeropage_wanted(vmf))
 		return filemap_fault(vmf);
-	if (vmf->flags & FAULT_FLAG_WRITE)
-		return erofs_zeropage_write_fault(vmf);
-	return erofs_zeropage_read_fault(vmf, eof);
+
+	/* a power of two of at most a page table, so it lies in one */
+	window = erofs_zeropage_window(inode, write) << PAGE_SHIFT;
+	start = max(vma->vm_start, ALIGN_DOWN(vmf->address, window));
+	end = min(vma->vm_end, ALIGN_DOWN(vmf->address, window) + window);
+	base = vmf->pgoff - ((vmf->address - start) >> PAGE_SHIFT);
+	first = base;
+	last = min(base + ((end - start) >> PAGE_SHIFT), eof);
+	if (erofs_hole_around(inode, vmf->pgoff, &first, &last) <= 0)
+		return filemap_fault(vmf);
+
+	ret = erofs_zeropage_insert(vmf, start + ((first - base) << PAGE_SHIFT),
+				    start + ((last - base) << PAGE_SHIFT));
+	if (ret == VM_FAULT_NOPAGE) {
+		if (write)
+			erofs_zeropage_count(inode, write_faults, 1);
+		else
+			erofs_zeropage_count(inode, hole_faults, 1);
+		erofs_zeropage_count(inode, zero_pages, last - first);
+	}
+	return ret;
 }
 
 /* ->map_pages must not sleep, as finding a hole may: it serves cached data only */
@@ -198,40 +177,4 @@ int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma)
 			EROFS_INODE_CHUNK_BASED)
 		vma->vm_ops = &erofs_zeropage_vm_ops;
 	return err;
-}
-
-/**
- * erofs_zeropage_exit - free what erofs_zeropage_init() allocated
- *
- * No file system may be mounted.
- */
-void erofs_zeropage_exit(void)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		if (per_cpu(erofs_zero_source, cpu))
-			put_page(per_cpu(erofs_zero_source, cpu));
-}
-
-/**
- * erofs_zeropage_init - allocate what faults on holes need, for the module
- *
- * Return: 0 or -ENOMEM.
- */
-int __init erofs_zeropage_init(void)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		struct page *page = alloc_pages_node(cpu_to_node(cpu),
-						     GFP_KERNEL | __GFP_ZERO, 0);
-
-		if (!page) {
-			erofs_zeropage_exit();
-			return -ENOMEM;
-		}
-		per_cpu(erofs_zero_source, cpu) = page;
-	}
-	return 0;
 }

@@ -12,8 +12,8 @@
 /* what a mount has done, see Documentation/zeropage.md; on each CPU */
 struct erofs_zeropage_stats {
 	u64 hole_faults;	/* read faults on holes */
-	u64 zero_pages;		/* pages they mapped, or had mapped */
 	u64 write_faults;	/* first writes to holes */
+	u64 zero_pages;		/* pages that either mapped, or found mapped */
 	u64 read_bytes;		/* of holes, by read and splice */
 };
 
@@ -21,6 +21,8 @@ struct erofs_zeropage_stats {
 struct erofs_zeropage {
 	struct kobject *kobj;
 	struct erofs_zeropage_stats __percpu *stats;
+	unsigned int read_window;	/* pages mapped at a fault, a power of two */
+	unsigned int write_window;
 	bool enabled;
 };
 
@@ -36,11 +38,17 @@ static inline bool erofs_zeropage_active(struct inode *inode)
 		READ_ONCE(zp->enabled);
 }
 
+/* how many pages a fault may map, at most PTRS_PER_PTE */
+static inline unsigned long erofs_zeropage_window(struct inode *inode, bool write)
+{
+	struct erofs_zeropage *zp = EROFS_I_SB(inode)->zeropage;
+
+	return write ? READ_ONCE(zp->write_window) : READ_ONCE(zp->read_window);
+}
+
 #define erofs_zeropage_count(inode, counter, n)	\
 	this_cpu_add(EROFS_I_SB(inode)->zeropage->stats->counter, n)
 
-int erofs_zeropage_init(void);
-void erofs_zeropage_exit(void);
 int erofs_zeropage_init_sb(struct super_block *sb);
 void erofs_zeropage_exit_sb(struct super_block *sb);
 int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma);
@@ -50,8 +58,6 @@ ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 				   unsigned int flags);
 bool erofs_zeropage_readahead(struct readahead_control *rac);
 #else
-static inline int erofs_zeropage_init(void) { return 0; }
-static inline void erofs_zeropage_exit(void) {}
 static inline int erofs_zeropage_init_sb(struct super_block *sb) { return 0; }
 static inline void erofs_zeropage_exit_sb(struct super_block *sb) {}
 #define erofs_zeropage_mmap		generic_file_readonly_mmap

@@ -4,6 +4,8 @@
  * /sys/fs/erofs/MOUNT/zeropage/.
  */
 #include <linux/kobject.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sysfs.h>
 #include "internal.h"
@@ -40,6 +42,34 @@ static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute erofs_zeropage_attr_enabled =
 	__ATTR(enabled, 0644, enabled_show, enabled_store);
 
+#define EROFS_ZEROPAGE_WINDOW(_name)					\
+static ssize_t _name##_show(struct kobject *kobj,			\
+			    struct kobj_attribute *attr, char *buf)	\
+{									\
+	return sysfs_emit(buf, "%u\n",					\
+			  READ_ONCE(erofs_zeropage_of(kobj)->_name));	\
+}									\
+									\
+static ssize_t _name##_store(struct kobject *kobj,			\
+			     struct kobj_attribute *attr,		\
+			     const char *buf, size_t len)		\
+{									\
+	unsigned int pages;						\
+	int err = kstrtouint(buf, 0, &pages);				\
+									\
+	if (err)							\
+		return err;						\
+	if (!is_power_of_2(pages) || pages > PTRS_PER_PTE)		\
+		return -EINVAL;						\
+	WRITE_ONCE(erofs_zeropage_of(kobj)->_name, pages);		\
+	return len;							\
+}									\
+static struct kobj_attribute erofs_zeropage_attr_##_name =		\
+	__ATTR(_name, 0644, _name##_show, _name##_store)
+
+EROFS_ZEROPAGE_WINDOW(read_window);
+EROFS_ZEROPAGE_WINDOW(write_window);
+
 #define EROFS_ZEROPAGE_COUNTER(_name)					\
 static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
@@ -56,15 +86,17 @@ static struct kobj_attribute erofs_zeropage_attr_##_name =		\
 	__ATTR(_name, 0444, _name##_show, NULL)
 
 EROFS_ZEROPAGE_COUNTER(hole_faults);
-EROFS_ZEROPAGE_COUNTER(zero_pages);
 EROFS_ZEROPAGE_COUNTER(write_faults);
+EROFS_ZEROPAGE_COUNTER(zero_pages);
 EROFS_ZEROPAGE_COUNTER(read_bytes);
 
 static struct attribute *erofs_zeropage_attrs[] = {
 	&erofs_zeropage_attr_enabled.attr,
+	&erofs_zeropage_attr_read_window.attr,
+	&erofs_zeropage_attr_write_window.attr,
 	&erofs_zeropage_attr_hole_faults.attr,
-	&erofs_zeropage_attr_zero_pages.attr,
 	&erofs_zeropage_attr_write_faults.attr,
+	&erofs_zeropage_attr_zero_pages.attr,
 	&erofs_zeropage_attr_read_bytes.attr,
 	NULL,
 };
@@ -110,6 +142,8 @@ int erofs_zeropage_init_sb(struct super_block *sb)
 	if (!zp)
 		return -ENOMEM;
 	zp->enabled = true;
+	zp->read_window = PTRS_PER_PTE;
+	zp->write_window = min(64, PTRS_PER_PTE);
 	zp->stats = alloc_percpu(struct erofs_zeropage_stats);
 	if (!zp->stats) {
 		kfree(zp);
