@@ -154,12 +154,19 @@ static size_t place(const struct area *a, size_t i)
 	return i * file.page + 8 + (a->index + i) * 64 % 512;
 }
 
-void area_write(struct area *a, size_t i, char value)
+size_t area_will_write(struct area *a, size_t i, char value)
 {
 	size_t at = place(a, i);
 
-	*(volatile char *)(a->p + at) = a->want[at] ^ value;
 	a->want[at] ^= value;
+	return at;
+}
+
+void area_write(struct area *a, size_t i, char value)
+{
+	size_t at = area_will_write(a, i, value);
+
+	*(volatile char *)(a->p + at) = a->want[at];
 }
 
 void area_write_all(struct area *a, char value)
@@ -394,6 +401,7 @@ static int run_case(const struct area_case *c, const struct backing *backing)
 		err(1, "waitpid");
 	if (WIFSIGNALED(status))
 		printf("# %s: killed by signal %d\n", backing->name, WTERMSIG(status));
+	a.cached |= c->caches;
 	if (!status)
 		status = aftermath(&a);
 	free(a.want);

@@ -33,7 +33,7 @@ struct area {
 	size_t nr;		/* pages; all begin within the file */
 	size_t bytes;		/* of it, up to the end of the file */
 	char *want;		/* the model: what these bytes have to be */
-	bool cached;		/* its holes were in the page cache beforehand */
+	bool cached;		/* its holes may be in the page cache */
 };
 
 struct area_case {
@@ -41,6 +41,7 @@ struct area_case {
 	int (*run)(struct area *a);
 	int prot;		/* of the mapping; 0 is PROT_READ | PROT_WRITE */
 	int flags;		/* of the mapping; 0 is MAP_PRIVATE */
+	bool caches;		/* may bring holes into the page cache */
 };
 
 /* as expect(), for what returns 0 or, after it said why, 1 */
@@ -70,6 +71,12 @@ void area_read(const struct area *a);
 /* write to page @i, in memory and in the model; @value is not 0 */
 void area_write(struct area *a, size_t i, char value);
 void area_write_all(struct area *a, char value);
+
+/*
+ * note in the model that somebody else writes to page @i: where, counted from the
+ * start of the area; what it has to be is in the model then
+ */
+size_t area_will_write(struct area *a, size_t i, char value);
 
 /* page @i, or all, is what the file has again */
 void area_forget(struct area *a, size_t i);
