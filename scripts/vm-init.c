@@ -416,6 +416,8 @@ static void set_environment(void)
 	setenv("USER", "root", 1);
 	setenv("LANG", "C.UTF-8", 1);
 	setenv("TERM", "dumb", 1);
+	/* there is no udev: libdevmapper has to make its nodes itself */
+	setenv("DM_DISABLE_UDEV", "1", 1);
 }
 
 /* Descriptors may be -1: /dev/null then */
