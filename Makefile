@@ -15,8 +15,10 @@ ifneq ($(wildcard /lib/modules/$(running)/build),)
 kernels += $(foreach line,$(LINES),$(if $(filter $(line).%,$(running)),$(stamp)/running-$(line)))
 endif
 
-.PHONY: help build deps parts kernel tools vm demo check lint clean
+.PHONY: help build deps parts kernel tools vm demo check check-debug lint clean
 .DELETE_ON_ERROR:
+# what was fetched is not intermediate: make would remove it
+.SECONDARY:
 
 help:	## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
@@ -65,6 +67,10 @@ demo: build	## the main job, end to end, on a real template
 
 check: build	## all tests
 	@tests/run
+
+check-debug: build	## the kernel tests under a kernel that checks itself
+	@+scripts/build-debug-kernel 6.12
+	@VM_KERNEL=6.12-debug tests/run kernel kernel-debug
 
 lint:	## checkpatch, shellcheck and friends on our own files
 	@scripts/lint
