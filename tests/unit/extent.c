@@ -111,6 +111,19 @@ static int beyond_the_size(void)
 	return 0;
 }
 
+static int across_the_size(void)
+{
+	bool found[BLOCKS];
+	int fd = unit_file(), ret;
+
+	put(fd, 4 * SPARSE_BLOCK_SIZE, 4 * SPARSE_BLOCK_SIZE);
+	ret = walk(fd, 6 * SPARSE_BLOCK_SIZE, found);
+	expect(ret == 1, "%d", ret);
+	expect(found[5] && !found[6], "not cut at the size");
+	close(fd);
+	return 0;
+}
+
 static int nothing_of_nothing(void)
 {
 	bool found[BLOCKS];
@@ -138,6 +151,7 @@ int main(void)
 		{ "not-aligned", not_aligned },
 		{ "data-to-the-end", data_to_the_end },
 		{ "beyond-the-size", beyond_the_size },
+		{ "across-the-size", across_the_size },
 		{ "nothing-of-nothing", nothing_of_nothing },
 		{ "bad-descriptor", bad_descriptor },
 	};

@@ -89,16 +89,37 @@ static int check_map(int image, const struct sparse_chunkmap *map,
 	return 0;
 }
 
+/* block by block, holes or not */
+static int check_digest(struct sparse_packer *packer, u64 size,
+			const u8 *digest)
+{
+	u8 block[SPARSE_DIGEST_SIZE], want[SPARSE_DIGEST_SIZE];
+	u64 n;
+
+	sparse_verity_begin(&packer->verity, size);
+	for (n = 0; n < sparse_blocks(size); n++) {
+		need(!sparse_hash_data(&packer->hash, block_of(n),
+				       SPARSE_BLOCK_SIZE, block));
+		need(!sparse_verity_block(&packer->verity, block));
+	}
+	need(!sparse_verity_end(&packer->verity, want));
+	expect(!memcmp(want, digest, sizeof(want)), "digest of %llu bytes",
+	       (unsigned long long)size);
+	return 0;
+}
+
 static int pack_and_check(u64 size)
 {
-	struct sparse_packer packer = { .want_digest = false };
+	struct sparse_packer packer = { .want_digest = true };
+	u8 digest[SPARSE_DIGEST_SIZE];
 	int image = unit_file(), fd = make_file(size), ret;
 	struct sparse_chunkmap *map = sparse_chunkmap_alloc(sparse_blocks(size));
 
 	need(map);
 	need(!sparse_packer_init(&packer, image, START));
-	need(!sparse_pack_file(&packer, fd, size, map, NULL));
-	ret = check_map(image, map, &packer.counts);
+	need(!sparse_pack_file(&packer, fd, size, map, digest));
+	ret = check_map(image, map, &packer.counts) ||
+		check_digest(&packer, size, digest);
 	sparse_packer_exit(&packer);
 	free(map);
 	close(fd);

@@ -180,6 +180,19 @@ static int huge_hole(void)
 	return 0;
 }
 
+/* what was begun and given up does not show in the next file */
+static int after_an_unfinished_file(void)
+{
+	u64 size = 300 << SPARSE_BLOCK_BITS;
+
+	memset(zero, false, sizeof(zero));
+	sparse_verity_begin(&verity, size);
+	need(!sparse_verity_block(&verity, data_digest[0]));
+	need(!sparse_verity_hole(&verity, 200));
+	expect(is_same(size), "it does");
+	return 0;
+}
+
 static int differences_show(void)
 {
 	u64 size = 300 << SPARSE_BLOCK_BITS;
@@ -205,6 +218,7 @@ int main(void)
 		{ "one-block-of-data", one_block_of_data },
 		{ "random-pieces", random_pieces },
 		{ "huge-hole", huge_hole },
+		{ "after-an-unfinished-file", after_an_unfinished_file },
 		{ "differences-show", differences_show },
 	};
 	int ret;
