@@ -67,7 +67,7 @@ static bool page_matches(size_t index, char kind)
 	return file.is_hole[index] == (kind == 'h');
 }
 
-static size_t find_pattern(const char *pattern)
+size_t area_find(const char *pattern)
 {
 	size_t len = strlen(pattern), i, n;
 
@@ -90,7 +90,7 @@ static void set_up(struct area *a, const struct backing *backing)
 		a->index = file.pages - a->nr;
 	} else {
 		a->nr = strlen(backing->pattern);
-		a->index = find_pattern(backing->pattern);
+		a->index = area_find(backing->pattern);
 	}
 	start = a->index * file.page;
 	a->bytes = file.size - start < a->nr * file.page ?
@@ -438,25 +438,16 @@ static void load(const char *name, const char *reference)
 	}
 }
 
-static bool chosen(const char *name, char **only, int nr)
-{
-	int i;
+static char **only;	/* the cases that were asked for */
+static int nr_only;
 
-	for (i = 0; i < nr; i++)
-		if (!strcmp(only[i], name))
-			return true;
-	return !nr;
-}
-
-int area_main(int argc, char **argv, const struct area_case *cases, size_t nr)
+void area_arguments(int argc, char **argv)
 {
-	const size_t nr_backings = sizeof(backings) / sizeof(*backings);
-	char **only = calloc(argc, sizeof(*only));
-	size_t i, b, n = 0, plan = 0;
-	int failed = 0, nr_only = 0, at;
+	int at;
 
 	file.active = true;
-	for (at = 1; at < argc && !strncmp(argv[at], "--", 2); at++) {
+	only = calloc(argc, sizeof(*only));
+	for (at = 1; only && at < argc && !strncmp(argv[at], "--", 2); at++) {
 		if (!strcmp(argv[at], "--stock")) {
 			file.active = false;
 		} else if (!strcmp(argv[at], "--off")) {
@@ -472,16 +463,34 @@ int area_main(int argc, char **argv, const struct area_case *cases, size_t nr)
 	if (!only || argc - at != 2) {
 		fprintf(stderr, "usage: %s [--off|--stock] [--case NAME]... FILE REFERENCE\n",
 			argv[0]);
-		return 2;
+		exit(2);
 	}
 	load(argv[at], argv[at + 1]);
+}
 
+static bool chosen(const char *name)
+{
+	int i;
+
+	for (i = 0; i < nr_only; i++)
+		if (!strcmp(only[i], name))
+			return true;
+	return !nr_only;
+}
+
+int area_main(int argc, char **argv, const struct area_case *cases, size_t nr)
+{
+	const size_t nr_backings = sizeof(backings) / sizeof(*backings);
+	size_t i, b, n = 0, plan = 0;
+	int failed = 0;
+
+	area_arguments(argc, argv);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 0; i < nr; i++)
-		plan += nr_backings * chosen(cases[i].name, only, nr_only);
+		plan += nr_backings * chosen(cases[i].name);
 	printf("KTAP version 1\n1..%zu\n", plan);
 	for (i = 0; i < nr; i++) {
-		if (!chosen(cases[i].name, only, nr_only))
+		if (!chosen(cases[i].name))
 			continue;
 		for (b = 0; b < nr_backings; b++) {
 			int ret = run_case(&cases[i], &backings[b]);

@@ -60,6 +60,12 @@ struct area_case {
  */
 int area_main(int argc, char **argv, const struct area_case *cases, size_t nr);
 
+/* what area_main() does with its arguments: loads @file; exits if they are wrong */
+void area_arguments(int argc, char **argv);
+
+/* the first page of the file where pages are like @pattern: h for hole, d for data */
+size_t area_find(const char *pattern);
+
 /* map the same pages of the file once more; ends the process if that fails */
 char *area_map(const struct area *a, int prot, int flags);
 void area_unmap(const struct area *a, char *p);
