@@ -38,6 +38,9 @@
 #include "hole.h"
 #include "zeropage.h"
 
+#define CREATE_TRACE_POINTS
+#include "zeropage_trace.h"
+
 /* the core's rule for vmf_insert_mixed(), which answers a breach with SIGBUS */
 static bool erofs_zeropage_allowed(struct vm_area_struct *vma)
 {
@@ -149,6 +152,8 @@ static vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 		else
 			erofs_zeropage_count(inode, hole_faults, 1);
 		erofs_zeropage_count(inode, zero_pages, last - first);
+		trace_erofs_hole_fault(inode, vmf->pgoff, first, last - first,
+				       write);
 	}
 	return ret;
 }

@@ -10,6 +10,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/userfaultfd.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -490,6 +491,126 @@ static int uffd_wp_marker_does_not_loop(void)
 	return 0;
 }
 
+/* a file of the mount's folder in sysfs; there is one mount only */
+static char *sysfs_path(const char *name)
+{
+	static char path[256];
+	glob_t found;
+
+	if (glob("/sys/fs/erofs/*/zeropage", 0, NULL, &found) || found.gl_pathc != 1)
+		errx(1, "not one mount in sysfs");
+	snprintf(path, sizeof(path), "%s/%s", found.gl_pathv[0], name);
+	globfree(&found);
+	return path;
+}
+
+static long long counter(const char *name)
+{
+	long long value = -1;
+	FILE *f = fopen(sysfs_path(name), "r");
+
+	if (!f || fscanf(f, "%lld", &value) != 1)
+		err(1, "%s", name);
+	fclose(f);
+	return value;
+}
+
+static int counters_count(void)
+{
+	size_t hole = find_run(0, 64, true);
+	long long faults = counter("hole_faults"), writes = counter("write_faults");
+	long long zeros = counter("zero_pages"), bytes = counter("read_bytes");
+	char *p = mmap(NULL, 64 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
+		       hole * page);
+	char buf[100];
+
+	(void)*(volatile char *)p;
+	expect(counter("hole_faults") == faults + 1, "hole_faults");
+	expect(counter("zero_pages") > zeros && counter("zero_pages") <= zeros + 64,
+	       "zero_pages");
+	expect(counter("write_faults") == writes, "write_faults after a read");
+	madvise(p, 64 * page, MADV_DONTNEED);
+	*(volatile char *)p = 1;
+	expect(counter("write_faults") == writes + 1, "write_faults");
+	expect(counter("hole_faults") == faults + 1, "hole_faults after a write");
+	expect(pread(fd, buf, sizeof(buf), hole * page) == sizeof(buf), "pread");
+	expect(counter("read_bytes") == bytes + (long long)sizeof(buf), "read_bytes");
+	munmap(p, 64 * page);
+	return 0;
+}
+
+/* each window bounds what a fault maps; odd values are refused */
+static int windows_bound_the_fault(void)
+{
+	size_t hole = find_run(0, table / page, true), i;
+	char *p = map_private();
+
+	hole = (hole + 15) & ~15UL;
+	expect(!write_string(sysfs_path("read_window"), "4"), "read_window");
+	(void)*(volatile char *)(p + (hole + 9) * page);
+	for (i = 0; i < 16; i++)
+		expect(is_mapped(p + (hole + i) * page) == (i >= 8 && i < 12),
+		       "read, page %zu", i);
+	madvise(p + hole * page, 16 * page, MADV_DONTNEED);
+	expect(!write_string(sysfs_path("write_window"), "2"), "write_window");
+	*(volatile char *)(p + (hole + 9) * page) = 1;
+	for (i = 0; i < 16; i++)
+		expect(is_mapped(p + (hole + i) * page) == (i == 8 || i == 9),
+		       "write, page %zu", i);
+	expect(write_string(sysfs_path("read_window"), "3") == -EINVAL, "3 taken");
+	expect(write_string(sysfs_path("read_window"), "0") == -EINVAL, "0 taken");
+	expect(write_string(sysfs_path("read_window"), "1024") == -EINVAL, "1024 taken");
+	expect(!write_string(sysfs_path("read_window"), "512"), "read_window");
+	expect(!write_string(sysfs_path("write_window"), "64"), "write_window");
+	unmap(p);
+	return 0;
+}
+
+/* the switch of the mount; that of the module has a case of its own */
+static int mount_switch_turns_it_off(void)
+{
+	size_t hole = find_run(0, 64, true) + 32;
+	char *p = map_private();
+
+	expect(!write_string(sysfs_path("enabled"), "0"), "enabled");
+	(void)*(volatile char *)(p + hole * page);
+	expect(!maps_zero_page(p + hole * page), "off, and the zero page");
+	expect(!write_string(sysfs_path("enabled"), "1"), "enabled");
+	unmap(p);
+	drop_caches();	/* what is cached is mapped as any page */
+	p = map_private();
+	(void)*(volatile char *)(p + hole * page);
+	expect(maps_zero_page(p + hole * page), "on, and no zero page");
+	unmap(p);
+	return 0;
+}
+
+#define TRACING	"/sys/kernel/tracing/"
+
+static int tracepoint_shows_the_fault(void)
+{
+	size_t hole = find_run(0, 64, true);
+	char *p = map_private(), line[512], want[64];
+	bool found = false;
+	FILE *f;
+
+	expect(!write_string(TRACING "events/erofs/erofs_hole_fault/enable", "1"),
+	       "no such event");
+	(void)*(volatile char *)(p + hole * page);
+	write_string(TRACING "events/erofs/erofs_hole_fault/enable", "0");
+	snprintf(want, sizeof(want), "index = %zu,", hole);
+	f = fopen(TRACING "trace", "r");
+	while (f && fgets(line, sizeof(line), f))
+		found |= strstr(line, "erofs_hole_fault") && strstr(line, want) &&
+			strstr(line, "read");
+	if (f)
+		fclose(f);
+	write_string(TRACING "trace", "");
+	expect(found, "no line with \"%s\"", want);
+	unmap(p);
+	return 0;
+}
+
 static const struct ktap_case cases[] = {
 	{ "reads-equal-reference", reads_equal_reference },
 	{ "private-mapping-equals-reference", private_mapping_equals_reference },
@@ -512,9 +633,13 @@ static const struct ktap_case cases[] = {
 	{ "one-fault-maps-the-hole", one_fault_maps_the_hole },
 	{ "window-stays-within-the-mapping", window_stays_within_the_mapping },
 	{ "holes-are-no-rss", holes_are_no_rss },
+	{ "counters-count", counters_count },
+	{ "windows-bound-the-fault", windows_bound_the_fault },
+	{ "mount-switch-turns-it-off", mount_switch_turns_it_off },
+	{ "tracepoint-shows-the-fault", tracepoint_shows_the_fault },
 };
 
-#define NOT_STOCK_CASES	3
+#define NOT_STOCK_CASES	7
 
 static void load_reference(const char *file, const char *reference)
 {
