@@ -15,7 +15,7 @@ ifneq ($(wildcard /lib/modules/$(running)/build),)
 kernels += $(foreach line,$(LINES),$(if $(filter $(line).%,$(running)),$(stamp)/running-$(line)))
 endif
 
-.PHONY: help build deps parts kernel tools vm demo check check-debug lint clean
+.PHONY: help build deps parts kernel tools vm demo check check-debug bench lint clean
 .DELETE_ON_ERROR:
 # what was fetched is not intermediate: make would remove it
 .SECONDARY:
@@ -71,6 +71,9 @@ check: build	## all tests
 check-debug: build	## the kernel tests under a kernel that checks itself
 	@+scripts/build-debug-kernel 6.12
 	@VM_KERNEL=6.12-debug tests/run kernel kernel-debug
+
+bench: build	## measurements: tables here, CSV in build/bench
+	@for bench in bench/*.bench; do $$bench || exit; done
 
 lint:	## checkpatch, shellcheck and friends on our own files
 	@scripts/lint

@@ -95,6 +95,18 @@ apt_install() {
 		-o Dpkg::Use-Pty=0 install --no-install-recommends "$@" >&2
 }
 
+# both_modules DIR - put Debian's erofs.ko and ours into DIR, as stock.ko and ours.ko
+both_modules() {
+	local stock
+
+	cp "$build/kernel/6.12/erofs.ko" "$1/ours.ko"
+	stock=$(find -L "$build/kernel/6.12/image/lib/modules" -name 'erofs.ko*')
+	case $stock in
+	*.xz) xz -dc "$stock" >"$1/stock.ko" ;;
+	*) cp "$stock" "$1/stock.ko" ;;
+	esac
+}
+
 # apt_mirror - print the address of the Debian archive that this system uses
 apt_mirror() {
 	apt-get indextargets --format '$(REPO_URI)' \
