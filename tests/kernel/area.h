@@ -19,7 +19,8 @@ struct file_under_test {
 	size_t size, pages;	/* pages are rounded up */
 	size_t page;		/* bytes a page */
 	size_t table;		/* bytes below one page table */
-	unsigned char *is_hole;	/* for each page: all zeros in the reference */
+	size_t chunk;		/* bytes a chunk */
+	unsigned char *is_hole;	/* for each page: it has to be one */
 	bool active;		/* holes are served by the zero page */
 };
 
@@ -55,8 +56,9 @@ struct area_case {
 
 /*
  * Run the cases on all backings: the main() of a test program.  Arguments:
- *	[--off|--stock] [--case NAME]... FILE REFERENCE
- * --off switches the feature off first, --stock says that the module has none.
+ *	[--off|--stock] [--chunk BYTES] [--case NAME]... FILE REFERENCE
+ * --off switches the feature off first, --stock says that there is none.  Chunks of
+ * this size (default: a page) are holes if they are zeros.
  */
 int area_main(int argc, char **argv, const struct area_case *cases, size_t nr);
 

@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 			    (!mapped && memcmp(by_map, ref + i * page, want))))
 			errx(1, "page %zu: wrong bytes", i);
 		if (ref) {
-			errors += n < 0 || mapped < 0;
+			errors += !(n >= 0 && !mapped);
 			continue;
 		}
 		if (n < 0 ? !mapped : mapped)
