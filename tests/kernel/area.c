@@ -431,7 +431,7 @@ static bool in_hole(size_t index)
 	return true;
 }
 
-static void load(const char *name, const char *reference)
+void area_load(const char *name, const char *reference)
 {
 	struct stat st;
 	size_t i;
@@ -444,6 +444,8 @@ static void load(const char *name, const char *reference)
 	if (fd < 0)
 		err(1, "%s", reference);
 	file.page = getpagesize();
+	if (!file.chunk)
+		file.chunk = file.page;
 	file.table = file.page * (file.page / sizeof(void *));
 	file.size = st.st_size;
 	file.pages = (file.size + file.page - 1) / file.page;
@@ -463,7 +465,6 @@ void area_arguments(int argc, char **argv)
 	int at;
 
 	file.active = true;
-	file.chunk = getpagesize();
 	only = calloc(argc, sizeof(*only));
 	for (at = 1; only && at < argc && !strncmp(argv[at], "--", 2); at++) {
 		if (!strcmp(argv[at], "--stock")) {
@@ -485,7 +486,7 @@ void area_arguments(int argc, char **argv)
 			"       FILE REFERENCE\n", argv[0]);
 		exit(2);
 	}
-	load(argv[at], argv[at + 1]);
+	area_load(argv[at], argv[at + 1]);
 }
 
 static bool has_backing(const struct backing *backing)

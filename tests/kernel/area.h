@@ -62,7 +62,10 @@ struct area_case {
  */
 int area_main(int argc, char **argv, const struct area_case *cases, size_t nr);
 
-/* what area_main() does with its arguments: loads @file; exits if they are wrong */
+/* set up @file from the file under test and its reference */
+void area_load(const char *name, const char *reference);
+
+/* what area_main() does with its arguments: area_load(); exits if they are wrong */
 void area_arguments(int argc, char **argv);
 
 /* the first page of the file where pages are like @pattern: h for hole, d for data */
