@@ -65,16 +65,18 @@ modules_dir() {
 
 # kvm_boots LINE QEMU... - true if this QEMU boots this line's kernel to its PID 1
 # with KVM.  A /dev/kvm that opens proves nothing: there are some that cannot run
-# an ordinary guest, and they fail in any way from an error to a hang.
+# an ordinary guest (real mode may well work there), and they fail in any way from
+# an error to a hang.  The console is kept quiet for the sake of nested guests, in
+# which every character costs.
 kvm_boots() {
 	local line=$1 log
 
 	shift
 	log=$(mktemp "$vm/probe.XXXXXX")
-	timeout -k 1 20 "$@" -nodefaults -no-user-config -display none -no-reboot \
-		-machine q35 -accel kvm -cpu host -smp 2 -m 256M \
+	timeout -k 1 60 "$@" -nodefaults -no-user-config -display none -no-reboot \
+		-machine q35 -accel kvm -cpu host -smp 1 -m 256M \
 		-kernel "$vm/$line/vmlinux" -initrd "$vm/init.cpio" \
-		-append 'console=ttyS0 panic=-1' -serial stdio \
+		-append 'console=ttyS0 quiet panic=-1 mitigations=off' -serial stdio \
 		</dev/null >"$log" 2>/dev/null || true
 	if grep -aq '^vm-init: alive' "$log"; then
 		rm -f "$log"
