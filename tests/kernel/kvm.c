@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvm [--off|--stock] [--case NAME]... FILE REFERENCE - the mapping is memory of a
+ * virtual machine, as that of an instance which was started from a template, on
+ * every kind of backing (area.h).  The guest is a few bytes of code that compare
+ * its memory with a copy of the model, or write to it.
+ *
+ * Would be found: a guest that goes on with the zero page when its host has written,
+ * or the other way round; a write of the guest's that lands in the zero page; pages
+ * that are logged as dirty and were only read, or the reverse.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "../ktap.h"
+#include "area.h"
+
+#ifndef KVM_PRE_FAULT_MEMORY	/* Linux 6.11 */
+struct kvm_pre_fault_memory {
+	__u64 gpa, size, flags, padding[5];
+};
+
+#define KVM_PRE_FAULT_MEMORY	_IOWR(KVMIO, 0xd5, struct kvm_pre_fault_memory)
+#endif
+
+#define CPUS		2
+#define CODE		0x1000U		/* guest physical addresses */
+#define AREA		0x100000U
+#define MODEL		0x200000U
+#define ZERO_FLAG	(1U << 6)
+
+enum { COMPARE = 0, WRITE = 4 };	/* where in the code */
+
+static const unsigned char code[] = {
+	/* compare: */	0xfc, 0xf3, 0xa7, 0xf4,	/* cld; repe cmpsd; hlt */
+	/* write: */	0x88, 0x1f, 0xf4,	/* mov %bl, (%edi); hlt */
+};
+
+struct machine {
+	int fd, cpu[CPUS];
+	struct kvm_run *run[CPUS];
+	struct area *a;
+	char *model;
+	unsigned int flags;	/* of the slot of the area */
+};
+
+static int set_slot(struct machine *m, unsigned int slot, uint32_t at, void *p,
+		    size_t bytes, unsigned int flags)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot, .flags = flags, .guest_phys_addr = at,
+		.memory_size = bytes, .userspace_addr = (uintptr_t)p,
+	};
+
+	expect(!ioctl(m->fd, KVM_SET_USER_MEMORY_REGION, &region), "slot %u: %s", slot,
+	       strerror(errno));
+	return 0;
+}
+
+static int set_flags(struct machine *m, unsigned int flags)
+{
+	return set_slot(m, 1, AREA, m->a->p, m->a->nr * file.page, flags);
+}
+
+static char *anonymous(size_t bytes)
+{
+	char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	return p;
+}
+
+/* protected mode, no paging, segments that are all of the memory */
+static int start_cpu(struct machine *m, int n, int size)
+{
+	struct kvm_sregs sregs;
+	struct kvm_segment flat = {
+		.limit = 0xffffffff, .type = 3, .present = 1, .db = 1, .s = 1, .g = 1,
+		.selector = 16,
+	};
+
+	m->cpu[n] = ioctl(m->fd, KVM_CREATE_VCPU, n);
+	expect(m->cpu[n] >= 0, "CPU: %s", strerror(errno));
+	m->run[n] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, m->cpu[n], 0);
+	expect(m->run[n] != MAP_FAILED, "mmap of the CPU");
+	expect(!ioctl(m->cpu[n], KVM_GET_SREGS, &sregs), "registers");
+	sregs.ds = flat;
+	sregs.es = flat;
+	sregs.ss = flat;
+	sregs.cs = flat;
+	sregs.cs.type = 11;
+	sregs.cs.selector = 8;
+	sregs.cr0 |= 1;
+	expect(!ioctl(m->cpu[n], KVM_SET_SREGS, &sregs), "registers");
+	return 0;
+}
+
+static int start(struct machine *m, struct area *a, unsigned int flags)
+{
+	int kvm = open("/dev/kvm", O_RDWR), n, size;
+	char *page = anonymous(file.page);
+
+	expect(kvm >= 0, "/dev/kvm: %s", strerror(errno));
+	m->a = a;
+	m->model = anonymous(a->nr * file.page);
+	m->fd = ioctl(kvm, KVM_CREATE_VM, 0);
+	expect(m->fd >= 0, "KVM_CREATE_VM: %s", strerror(errno));
+	memcpy(page, code, sizeof(code));
+	expect_ok(set_slot(m, 0, CODE, page, file.page, 0));
+	expect_ok(set_slot(m, 2, MODEL, m->model, a->nr * file.page, 0));
+	expect_ok(set_flags(m, flags));
+	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	for (n = 0; n < CPUS; n++)
+		expect_ok(start_cpu(m, n, size));
+	close(kvm);
+	return 0;
+}
+
+/* run CPU @n from there until it halts; 0, the reason why not, or -errno */
+static int run(struct machine *m, int n, struct kvm_regs *regs)
+{
+	regs->rflags = 2;
+	if (ioctl(m->cpu[n], KVM_SET_REGS, regs))
+		return -errno;
+	if (ioctl(m->cpu[n], KVM_RUN, 0))
+		return -errno;
+	if (ioctl(m->cpu[n], KVM_GET_REGS, regs))
+		return -errno;
+	return m->run[n]->exit_reason == KVM_EXIT_HLT ? 0 : (int)m->run[n]->exit_reason;
+}
+
+/* 0 if CPU @n sees what the model says */
+static int guest_checks(struct machine *m, int n)
+{
+	struct kvm_regs regs = {
+		.rip = CODE + COMPARE, .rsi = AREA, .rdi = MODEL,
+		.rcx = m->a->nr * file.page / 4,
+	};
+	int ret;
+
+	memcpy(m->model, m->a->want, m->a->nr * file.page);
+	ret = run(m, n, &regs);
+	expect(!ret, "%s: the guest: %d", m->a->backing, ret);
+	expect(regs.rflags & ZERO_FLAG && !regs.rcx, "%s: CPU %d: different at %llx",
+	       m->a->backing, n, regs.rsi - AREA - 4);
+	return 0;
+}
+
+static int guest_writes(struct machine *m, int n, size_t i, char value)
+{
+	size_t at = area_will_write(m->a, i, value);
+	struct kvm_regs regs = {
+		.rip = CODE + WRITE, .rdi = AREA + at,
+		.rbx = (unsigned char)m->a->want[at],
+	};
+	int ret = run(m, n, &regs);
+
+	expect(!ret, "%s: the guest writes page %zu: %d", m->a->backing, i, ret);
+	return 0;
+}
+
+static int all_agree(struct machine *m)
+{
+	expect_ok(area_check(m->a));
+	expect_ok(guest_checks(m, 0));
+	expect_ok(guest_checks(m, 1));
+	return area_kinds(m->a);
+}
+
+static int guest_reads(struct area *a)
+{
+	struct machine m;
+
+	expect_ok(start(&m, a, 0));
+	expect_ok(guest_checks(&m, 0));
+	expect_ok(area_kinds(a));
+	return all_agree(&m);
+}
+
+static int guest_writes_first(struct area *a)
+{
+	struct machine m;
+	size_t i;
+
+	expect_ok(start(&m, a, 0));
+	for (i = 0; i < a->nr; i++)
+		expect_ok(guest_writes(&m, 0, i, 1));
+	return all_agree(&m);
+}
+
+static int guest_writes_after_read(struct area *a)
+{
+	struct machine m;
+	size_t i;
+
+	expect_ok(start(&m, a, 0));
+	expect_ok(guest_checks(&m, 0));
+	for (i = 0; i < a->nr; i += 2)
+		expect_ok(guest_writes(&m, 0, i, 2));
+	return all_agree(&m);
+}
+
+/* the guest has the page: it must not keep it when its host gets another */
+static int host_writes_after_read(struct area *a)
+{
+	struct machine m;
+
+	expect_ok(start(&m, a, 0));
+	expect_ok(guest_checks(&m, 0));
+	area_write_all(a, 3);
+	expect_ok(all_agree(&m));
+	expect(!madvise(a->p, a->nr * file.page, MADV_DONTNEED), "dontneed");
+	area_forget_all(a);
+	return all_agree(&m);
+}
+
+static int by_turns(struct area *a)
+{
+	struct machine m;
+	size_t i;
+
+	expect_ok(start(&m, a, 0));
+	for (i = 0; i < a->nr; i++) {
+		cpu_set_t where;
+
+		/* and each on another CPU of the host than last time */
+		CPU_ZERO(&where);
+		CPU_SET(i % 2, &where);
+		expect(!sched_setaffinity(0, sizeof(where), &where), "affinity");
+		expect_ok(guest_writes(&m, i % CPUS, i, 4));
+		expect_ok(guest_checks(&m, (i + 1) % CPUS));
+		area_write(a, i, 8);
+		expect_ok(guest_checks(&m, i % CPUS));
+	}
+	return all_agree(&m);
+}
+
+struct half {
+	struct machine *m;
+	int n;
+};
+
+/* every other page is this CPU's; it reads all of them */
+static void *writes_half(void *arg)
+{
+	struct half *h = arg;
+	struct kvm_regs regs;
+	size_t i;
+	int ret;
+
+	for (i = h->n; i < h->m->a->nr; i += CPUS) {
+		size_t at = area_will_write(h->m->a, i, 16);
+
+		regs = (struct kvm_regs) {
+			.rip = CODE + COMPARE, .rsi = AREA, .rdi = AREA,
+			.rcx = h->m->a->nr * file.page / 4,
+		};
+		ret = run(h->m, h->n, &regs);
+		if (ret)
+			return (void *)"the guest does not read";
+		regs = (struct kvm_regs) {
+			.rip = CODE + WRITE, .rdi = AREA + at,
+			.rbx = (unsigned char)h->m->a->want[at],
+		};
+		ret = run(h->m, h->n, &regs);
+		if (ret)
+			return (void *)"the guest does not write";
+	}
+	return NULL;
+}
+
+static int at_once(struct area *a)
+{
+	struct machine m;
+	struct half halves[CPUS];
+	pthread_t threads[CPUS];
+	void *said;
+	int n;
+
+	expect_ok(start(&m, a, 0));
+	for (n = 0; n < CPUS; n++) {
+		halves[n] = (struct half) { &m, n };
+		expect(!pthread_create(&threads[n], NULL, writes_half, &halves[n]),
+		       "thread");
+	}
+	for (n = 0; n < CPUS; n++) {
+		expect(!pthread_join(threads[n], &said), "thread");
+		expect(!said, "%s: %s", a->backing, (char *)said);
+	}
+	return all_agree(&m);
+}
+
+/* 0 if the pages logged since the last call are those */
+static int check_log(struct machine *m, uint64_t want)
+{
+	uint64_t bitmap[2] = { 0 };
+	struct kvm_dirty_log log = { .slot = 1, .dirty_bitmap = bitmap };
+
+	expect(!ioctl(m->fd, KVM_GET_DIRTY_LOG, &log), "KVM_GET_DIRTY_LOG: %s",
+	       strerror(errno));
+	expect(bitmap[0] == want, "%s: logged %llx, not %llx", m->a->backing,
+	       (unsigned long long)bitmap[0], (unsigned long long)want);
+	return 0;
+}
+
+static int dirty_log(struct area *a)
+{
+	const uint64_t odd = 0xaaaaaaaaaaaaaaaaULL & ((1ULL << a->nr) - 1);
+	struct machine m;
+	size_t i;
+
+	expect_ok(start(&m, a, KVM_MEM_LOG_DIRTY_PAGES));
+	expect_ok(guest_checks(&m, 0));
+	expect_ok(check_log(&m, 0));
+	for (i = 1; i < a->nr; i += 2)
+		expect_ok(guest_writes(&m, 0, i, 1));
+	expect_ok(check_log(&m, odd));
+	expect_ok(all_agree(&m));
+	expect_ok(check_log(&m, 0));
+	expect_ok(guest_writes(&m, 1, 0, 2));
+	expect_ok(check_log(&m, 1));
+
+	/* off, and on again */
+	expect_ok(set_flags(&m, 0));
+	for (i = 0; i < a->nr; i++)
+		expect_ok(guest_writes(&m, 0, i, 4));
+	expect_ok(set_flags(&m, KVM_MEM_LOG_DIRTY_PAGES));
+	expect_ok(all_agree(&m));
+	expect_ok(check_log(&m, 0));
+	expect_ok(guest_writes(&m, 0, a->nr - 1, 8));
+	expect_ok(check_log(&m, 1ULL << (a->nr - 1)));
+	return all_agree(&m);
+}
+
+/* turned on when the guest has the pages, as for a live snapshot of an instance */
+static int dirty_log_after_read(struct area *a)
+{
+	struct machine m;
+	size_t i;
+
+	expect_ok(start(&m, a, 0));
+	expect_ok(guest_checks(&m, 0));
+	expect_ok(set_flags(&m, KVM_MEM_LOG_DIRTY_PAGES));
+	expect_ok(guest_checks(&m, 1));
+	expect_ok(check_log(&m, 0));
+	for (i = 0; i < a->nr; i++)
+		expect_ok(guest_writes(&m, i % CPUS, i, 1));
+	expect_ok(check_log(&m, (1ULL << a->nr) - 1));
+	return all_agree(&m);
+}
+
+static int pre_fault(struct area *a)
+{
+	struct kvm_pre_fault_memory range = { .gpa = AREA, .size = a->nr * file.page };
+	struct machine m;
+	int ret;
+
+	expect_ok(start(&m, a, 0));
+	/* nested paging only, which the CPU need not have */
+	ret = ioctl(m.cpu[0], KVM_PRE_FAULT_MEMORY, &range);
+	expect(!ret || errno == EOPNOTSUPP, "%s: KVM_PRE_FAULT_MEMORY: %s", a->backing,
+	       strerror(errno));
+	expect_ok(all_agree(&m));
+	expect_ok(guest_writes(&m, 0, 0, 1));
+	return all_agree(&m);
+}
+
+/* the guest's writes are where the host may write, and nowhere else */
+static int read_only_slot(struct area *a)
+{
+	struct machine m;
+	struct kvm_regs regs = { .rip = CODE + WRITE, .rdi = AREA, .rbx = 1 };
+
+	expect_ok(start(&m, a, KVM_MEM_READONLY));
+	expect_ok(guest_checks(&m, 0));
+	expect(run(&m, 0, &regs) == KVM_EXIT_MMIO, "%s: a write went through", a->backing);
+	expect_ok(guest_checks(&m, 1));
+	return area_kinds(a);
+}
+
+static int read_only_mapping(struct area *a)
+{
+	struct machine m;
+	struct kvm_regs regs = { .rip = CODE + WRITE, .rdi = AREA, .rbx = 1 };
+
+	expect_ok(start(&m, a, 0));
+	expect_ok(guest_checks(&m, 0));
+	expect(run(&m, 0, &regs) == -EFAULT, "%s: a write went through", a->backing);
+	expect_ok(guest_checks(&m, 1));
+	return area_kinds(a);
+}
+
+static int child_checks(struct area *a)
+{
+	expect_ok(area_check(a));
+	area_write_all(a, 64);
+	return area_check(a);
+}
+
+/* a child of the process that runs the machine shares what the guest has */
+static int fork_after_read(struct area *a)
+{
+	struct machine m;
+	size_t i;
+
+	expect_ok(start(&m, a, 0));
+	expect_ok(guest_checks(&m, 0));
+	expect(!area_child(a, child_checks), "%s: the child", a->backing);
+	for (i = 0; i < a->nr; i += 2)
+		expect_ok(guest_writes(&m, 0, i, 1));
+	expect(!area_child(a, child_checks), "%s: the child", a->backing);
+	return all_agree(&m);
+}
+
+static const struct area_case cases[] = {
+	{ .name = "kvm-guest-reads", .run = guest_reads },
+	{ .name = "kvm-guest-reads-shared", .run = guest_reads, .prot = PROT_READ,
+	  .flags = MAP_SHARED },
+	{ .name = "kvm-guest-writes-first", .run = guest_writes_first },
+	{ .name = "kvm-guest-writes-after-read", .run = guest_writes_after_read },
+	{ .name = "kvm-host-writes-after-read", .run = host_writes_after_read },
+	{ .name = "kvm-cpus-by-turns", .run = by_turns },
+	{ .name = "kvm-cpus-at-once", .run = at_once },
+	{ .name = "kvm-dirty-log", .run = dirty_log },
+	{ .name = "kvm-dirty-log-after-read", .run = dirty_log_after_read },
+	{ .name = "kvm-pre-fault", .run = pre_fault },
+	{ .name = "kvm-read-only-slot", .run = read_only_slot },
+	{ .name = "kvm-read-only-mapping", .run = read_only_mapping, .prot = PROT_READ },
+	{ .name = "kvm-fork-after-read", .run = fork_after_read },
+};
+
+int main(int argc, char **argv)
+{
+	return area_main(argc, argv, cases, sizeof(cases) / sizeof(*cases));
+}
