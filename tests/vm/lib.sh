@@ -52,9 +52,9 @@ complained() {
 	grep -aq -e "$2" "$work/$1.err" || { tail -n 5 "$work/$1.err"; return 1; }
 }
 
-# eventually COMMAND... - true as soon as the command is, for 60 s at most
+# eventually COMMAND... - true as soon as the command is, for 180 s at most
 eventually() {
-	local deadline=$((SECONDS + 60))
+	local deadline=$((SECONDS + 180))
 
 	until "$@"; do
 		[ $SECONDS -lt $deadline ] || return 1
