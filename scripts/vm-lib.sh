@@ -86,10 +86,15 @@ kvm_boots() {
 	fi
 }
 
-# accelerator LINE - print "kvm" or "tcg"; found out once in the life of the host's kernel
+# accelerator LINE - print "kvm" or "tcg": what $VM_ACCEL says, or what was found out
+# once in the life of the host's kernel
 accelerator() {
 	local verdict
 
+	case ${VM_ACCEL-} in
+	kvm|tcg) echo "$VM_ACCEL"; return ;;
+	?*) usage_error "VM_ACCEL is kvm or tcg, not $VM_ACCEL" ;;
+	esac
 	if [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
 		echo tcg
 		return
