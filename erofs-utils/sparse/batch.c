@@ -28,6 +28,8 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
 	struct sparse_extent *extent = &walk->extent;
 	int ret;
 
+	batch->fd = walk->fd;
+	batch->size = walk->size;
 	batch->count = 0;
 	while (batch->count < SPARSE_BATCH_BLOCKS) {
 		if (extent->start == extent->end) {
@@ -59,7 +61,7 @@ static int read_fully(int fd, u8 *buf, size_t len, off_t pos)
 	return 0;
 }
 
-int sparse_batch_read(struct sparse_batch *batch, int fd, u64 size)
+int sparse_batch_read(struct sparse_batch *batch)
 {
 	unsigned int first, end;
 	int err;
@@ -73,9 +75,9 @@ int sparse_batch_read(struct sparse_batch *batch, int fd, u64 size)
 			if (batch->block[end] != batch->block[end - 1] + 1)
 				break;
 		len = (end - first) * SPARSE_BLOCK_SIZE;
-		if (pos + len > size)
-			left = pos + len - size;
-		err = read_fully(fd, data, len - left, pos);
+		if (pos + len > batch->size)
+			left = pos + len - batch->size;
+		err = read_fully(batch->fd, data, len - left, pos);
 		if (err)
 			return err;
 		memset(data + len - left, 0, left);

@@ -7,10 +7,12 @@
 #include "store.h"
 
 /* what a step works on: as much as the inner cache of one core holds */
-#define SPARSE_BATCH_BLOCKS	SPARSE_STORE_PENDING
+#define SPARSE_BATCH_BLOCKS	SPARSE_RUN_BLOCKS
 
 /**
  * struct sparse_batch - some blocks of one file on their way into the image
+ * @fd: the file
+ * @size: its size in bytes
  * @count: how many blocks
  * @block: their numbers in the file, rising
  * @data: their bytes; the last of the file is padded with zeros
@@ -22,6 +24,8 @@
  * touches nothing else.
  */
 struct sparse_batch {
+	int fd;
+	u64 size;
 	unsigned int count;
 	u64 block[SPARSE_BATCH_BLOCKS];
 	u8 *data;
@@ -50,7 +54,7 @@ void sparse_batch_exit(struct sparse_batch *batch);
 
 /**
  * sparse_batch_plan() - choose the next blocks of the file that may hold data
- * @batch: @count and @block are set; @count is 0 at the end of the file
+ * @batch: @fd, @size, @count and @block are set; @count is 0 at the end of the file
  * @walk: moved on
  *
  * Return: 0 or the negative errno of a failed seek.
@@ -60,13 +64,11 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk);
 /**
  * sparse_batch_read() - read the planned blocks
  * @batch: planned
- * @fd: the file
- * @size: its size in bytes
  *
- * Return: 0, -ETXTBSY if the file ends before @size: somebody writes to it; or
+ * Return: 0, -ETXTBSY if the file ends before its size: somebody writes to it; or
  * the negative errno of a failed read.
  */
-int sparse_batch_read(struct sparse_batch *batch, int fd, u64 size);
+int sparse_batch_read(struct sparse_batch *batch);
 
 /**
  * sparse_batch_scan() - find zeros, hash and digest

@@ -2,9 +2,9 @@
 #ifndef EROFS_SPARSE_PACK_H
 #define EROFS_SPARSE_PACK_H
 
-#include "batch.h"
 #include "chunkmap.h"
 #include "dedupe.h"
+#include "flight.h"
 #include "verity.h"
 
 /**
@@ -26,17 +26,19 @@ struct sparse_counts {
 /**
  * struct sparse_packer - puts the data of files into an image
  * @want_digest: whether to compute fs-verity digests
+ * @workers: how many threads work, the caller being one of them
  * @write_failed: it was the image that could not be written or read, not the file
  * @progress: called for every batch with the number of blocks in it, or NULL
  * @progress_arg: for @progress
  */
 struct sparse_packer {
 	bool want_digest;
+	unsigned int workers;
 	bool write_failed;
 	struct sparse_counts counts;
 	struct sparse_store store;
 	struct sparse_dedupe dedupe;
-	struct sparse_batch batch;
+	struct sparse_flight flight;
 	struct sparse_hash hash;
 	struct sparse_verity verity;
 	void (*progress)(void *arg, unsigned int blocks);
@@ -45,7 +47,8 @@ struct sparse_packer {
 
 /**
  * sparse_packer_init() - get ready
- * @packer: all zero but for @want_digest, @progress and @progress_arg
+ * @packer: all zero but for @want_digest, @workers, @progress and
+ *	@progress_arg
  * @fd: the image, open for reading and writing
  * @start: number of the image's block that data may start from
  *
@@ -65,10 +68,20 @@ void sparse_packer_exit(struct sparse_packer *packer);
  * @digest: where to put the fs-verity digest, if that is wanted
  *
  * Return: 0, -ETXTBSY if the file ends before @size, -EFBIG if the image would
- * need block addresses of more than 32 bits, or another negative errno.
+ * need block addresses of more than 32 bits, or another negative errno.  The data
+ * may still be on its way into the image; its place there is settled, and the same
+ * for any number of workers.
  */
 int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,
 		     struct sparse_chunkmap *map,
 		     u8 digest[SPARSE_DIGEST_SIZE]);
+
+/**
+ * sparse_packer_flush() - wait until the data of all files is in the image
+ * @packer: initialised
+ *
+ * Return: 0 or the negative errno of writing.
+ */
+int sparse_packer_flush(struct sparse_packer *packer);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -10,14 +11,6 @@
 static off_t position(const struct sparse_store *store, u32 index)
 {
 	return ((off_t)store->start + index) << SPARSE_BLOCK_BITS;
-}
-
-u32 sparse_store_put(struct sparse_store *store, const u8 *block)
-{
-	u32 index = store->written + store->pending;
-
-	store->block[store->pending++] = block;
-	return index;
 }
 
 /* write all, which the kernel may do in parts */
@@ -42,15 +35,15 @@ static int write_fully(int fd, struct iovec *iov, int count, off_t pos)
 	return 0;
 }
 
-int sparse_store_flush(struct sparse_store *store)
+int sparse_store_write(const struct sparse_store *store,
+		       const struct sparse_run *run)
 {
-	struct iovec iov[SPARSE_STORE_PENDING];
+	struct iovec iov[SPARSE_RUN_BLOCKS];
 	unsigned int i;
 	int count = 0;
-	int err;
 
-	for (i = 0; i < store->pending; i++) {
-		const u8 *block = store->block[i];
+	for (i = 0; i < run->count; i++) {
+		const u8 *block = run->block[i];
 
 		if (count && (u8 *)iov[count - 1].iov_base +
 				iov[count - 1].iov_len == block) {
@@ -60,13 +53,14 @@ int sparse_store_flush(struct sparse_store *store)
 		iov[count].iov_base = (void *)block;
 		iov[count++].iov_len = SPARSE_BLOCK_SIZE;
 	}
-	err = write_fully(store->fd, iov, count,
-			  position(store, store->written));
-	if (err)
-		return err;
-	store->written += store->pending;
-	store->pending = 0;
-	return 0;
+	return write_fully(store->fd, iov, count, position(store, run->first));
+}
+
+void sparse_store_sync(const struct sparse_store *store, u32 first, u32 end)
+{
+	sync_file_range(store->fd, position(store, first),
+			(off_t)(end - first) << SPARSE_BLOCK_BITS,
+			SYNC_FILE_RANGE_WRITE);
 }
 
 int sparse_store_equal(const struct sparse_store *store, u32 index,
@@ -76,9 +70,6 @@ int sparse_store_equal(const struct sparse_store *store, u32 index,
 	size_t done = 0;
 	ssize_t ret;
 
-	if (index >= store->written)
-		return !memcmp(store->block[index - store->written], block,
-			       SPARSE_BLOCK_SIZE);
 	while (done < sizeof(stored)) {
 		ret = pread(store->fd, stored + done, sizeof(stored) - done,
 			    position(store, index) + done);

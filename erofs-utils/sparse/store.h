@@ -2,54 +2,59 @@
 #ifndef EROFS_SPARSE_STORE_H
 #define EROFS_SPARSE_STORE_H
 
-#include <sys/uio.h>
-
 #include "types.h"
 
-/* how many blocks may wait to be written */
-#define SPARSE_STORE_PENDING	64
+/* the most blocks of one run */
+#define SPARSE_RUN_BLOCKS	64
+
+/**
+ * struct sparse_run - blocks that are stored one after the other
+ * @first: number of the first
+ * @count: how many
+ * @block: SPARSE_BLOCK_SIZE bytes each, owned by somebody else
+ */
+struct sparse_run {
+	u32 first;
+	unsigned int count;
+	const u8 *block[SPARSE_RUN_BLOCKS];
+};
 
 /**
  * struct sparse_store - the image's data: one block after the other, written once
  * @fd: the image, open for reading and writing
  * @start: number of the image's block that the first stored block goes to
- * @written: how many blocks have been written
- * @pending: how many wait
- * @block: those that wait; their memory is the caller's until they are flushed
  *
- * Stored blocks are numbered from 0.
+ * Stored blocks are numbered from 0.  Runs are written in any order by any thread.
  */
 struct sparse_store {
 	int fd;
 	u32 start;
-	u32 written;
-	unsigned int pending;
-	const u8 *block[SPARSE_STORE_PENDING];
 };
 
 /**
- * sparse_store_put() - append a block
- * @store: with @fd and @start set, the rest zero
- * @block: SPARSE_BLOCK_SIZE bytes, to be left alone until they are flushed
- *
- * No more than SPARSE_STORE_PENDING between two flushes.
- *
- * Return: number of the stored block.
- */
-u32 sparse_store_put(struct sparse_store *store, const u8 *block);
-
-/**
- * sparse_store_flush() - write all that waits
+ * sparse_store_write() - write a run
  * @store: as above
+ * @run: a run, perhaps of no blocks
  *
  * Return: 0 or the negative errno of the write that failed.
  */
-int sparse_store_flush(struct sparse_store *store);
+int sparse_store_write(const struct sparse_store *store,
+		       const struct sparse_run *run);
+
+/**
+ * sparse_store_sync() - have the kernel start to write to disk, without waiting
+ * @store: as above
+ * @first: number of the first stored block
+ * @end: number of the block after the last one
+ *
+ * What the disk says to it is what fsync() will say in the end.
+ */
+void sparse_store_sync(const struct sparse_store *store, u32 first, u32 end);
 
 /**
  * sparse_store_equal() - compare a block with a stored one
  * @store: as above
- * @index: number of the stored block, written or waiting
+ * @index: number of the stored block, which has been written
  * @block: SPARSE_BLOCK_SIZE bytes
  *
  * Return: 1 if they are equal, 0 if not, or a negative errno of reading.

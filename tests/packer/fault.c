@@ -10,6 +10,9 @@
  *			$PPID is mkfs.erofs
  *	FAULT_NO_TMPFILE	if set, no file can be made without a name
  *	FAULT_LOG	a file to which each pread is written: offset and length
+ *	FAULT_JITTER	each pread and pwritev takes up to so many microseconds longer
+ *
+ * Calls may come from several threads.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -39,17 +42,28 @@ static void run(const char *command)
 		fprintf(stderr, "fault: '%s' failed\n", command);
 }
 
+/* read once: another thread may be the one that changes the environment */
+static const char *name, *action;
+static unsigned int number, jitter;
+
+__attribute__((constructor)) static void configure(void)
+{
+	name = getenv("FAULT_CALL");
+	action = getenv("FAULT_ACTION");
+	number = atoi(getenv("FAULT_NUMBER") ?: "0");
+	jitter = atoi(getenv("FAULT_JITTER") ?: "0");
+}
+
 /* true if the call is to fail, with errno set */
 static int fault(const char *call)
 {
-	static int seen;
-	const char *name = getenv("FAULT_CALL");
-	const char *action = getenv("FAULT_ACTION");
-	int number = atoi(getenv("FAULT_NUMBER") ?: "0");
+	static unsigned int seen;
 
+	if (jitter && (!strcmp(call, "pread") || !strcmp(call, "pwritev")))
+		usleep(random() % jitter);
 	if (!name || !action || strcmp(name, call))
 		return 0;
-	if (number && ++seen != number)
+	if (number && __atomic_add_fetch(&seen, 1, __ATOMIC_RELAXED) != number)
 		return 0;
 	if (strspn(action, "0123456789") == strlen(action)) {
 		errno = atoi(action);

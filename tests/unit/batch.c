@@ -78,7 +78,7 @@ static int check_file(int fd, u64 size)
 		need(!sparse_batch_plan(&batch, &walk));
 		if (!batch.count)
 			break;
-		need(!sparse_batch_read(&batch, fd, size));
+		need(!sparse_batch_read(&batch));
 		need(!sparse_batch_scan(&batch, NULL));
 		failed |= check_batch(&batch, seen);
 	}
@@ -125,7 +125,7 @@ static int file_shrank(void)
 	need(!sparse_batch_init(&batch));
 	need(!sparse_batch_plan(&batch, &walk));
 	need(!ftruncate(walk.fd, walk.size - 1));
-	ret = sparse_batch_read(&batch, walk.fd, walk.size);
+	ret = sparse_batch_read(&batch);
 	expect(ret == -ETXTBSY, "%d", ret);
 	sparse_batch_exit(&batch);
 	close(walk.fd);
@@ -148,7 +148,7 @@ static int hashes_and_digests(void)
 	need(!sparse_batch_init(&batch));
 	need(!sparse_hash_init(&hash));
 	need(!sparse_batch_plan(&batch, &walk));
-	need(!sparse_batch_read(&batch, walk.fd, walk.size));
+	need(!sparse_batch_read(&batch));
 	need(!sparse_batch_scan(&batch, &hash));
 	expect(batch.count == 4, "%u blocks", batch.count);
 	expect(batch.hash[0] == batch.hash[1], "equal blocks");

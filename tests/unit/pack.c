@@ -2,8 +2,9 @@
 /*
  * A packed file reads back from the image through its map, holes are holes, and
  * equal blocks are stored once: compared with a reference that looks at every block
- * and at every block before it.  Would catch a block that goes to the wrong place,
- * dedupe across a flush, and zeros that are stored.
+ * and at every block before it; and the same for any number of workers.  Would catch
+ * a block that goes to the wrong place, an equal block that is missed because it is
+ * still being written, and zeros that are stored.
  */
 #include <errno.h>
 #include <string.h>
@@ -108,9 +109,12 @@ static int check_digest(struct sparse_packer *packer, u64 size,
 	return 0;
 }
 
-static int pack_and_check(u64 size)
+static int pack_and_check(u64 size, unsigned int workers)
 {
-	struct sparse_packer packer = { .want_digest = true };
+	struct sparse_packer packer = {
+		.want_digest = true,
+		.workers = workers,
+	};
 	u8 digest[SPARSE_DIGEST_SIZE];
 	int image = unit_file(), fd = make_file(size), ret;
 	struct sparse_chunkmap *map = sparse_chunkmap_alloc(sparse_blocks(size));
@@ -118,6 +122,7 @@ static int pack_and_check(u64 size)
 	need(map);
 	need(!sparse_packer_init(&packer, image, START));
 	need(!sparse_pack_file(&packer, fd, size, map, digest));
+	need(!sparse_packer_flush(&packer));
 	ret = check_map(image, map, &packer.counts) ||
 		check_digest(&packer, size, digest);
 	sparse_packer_exit(&packer);
@@ -129,20 +134,31 @@ static int pack_and_check(u64 size)
 
 static int as_the_reference(void)
 {
-	return pack_and_check(sizeof(content));
+	return pack_and_check(sizeof(content), 1);
+}
+
+static int by_many_workers(void)
+{
+	static const unsigned int workers[] = { 0, 2, 3, 7, 1000 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(workers); i++)
+		if (pack_and_check(sizeof(content), workers[i]))
+			return 1;
+	return 0;
 }
 
 static int with_a_tail(void)
 {
-	return pack_and_check(sizeof(content) - 1000) ||
-		pack_and_check(sizeof(content) - SPARSE_BLOCK_SIZE + 1) ||
-		pack_and_check(1);
+	return pack_and_check(sizeof(content) - 1000, 2) ||
+		pack_and_check(sizeof(content) - SPARSE_BLOCK_SIZE + 1, 2) ||
+		pack_and_check(1, 2);
 }
 
 /* of two files with the same content, the second takes no block */
 static int across_files(void)
 {
-	struct sparse_packer packer = { .want_digest = true };
+	struct sparse_packer packer = { .want_digest = true, .workers = 3 };
 	struct sparse_chunkmap *map[2];
 	u8 digest[2][SPARSE_DIGEST_SIZE];
 	int image = unit_file(), fd = make_file(sizeof(content)), i;
@@ -209,6 +225,8 @@ static int says_which_side_failed(void)
 	expect(ret == -EBADF && !packer.write_failed, "reading: %d", ret);
 	packer.store.fd = -1;
 	ret = sparse_pack_file(&packer, fd, sizeof(content), map, NULL);
+	if (!ret)
+		ret = sparse_packer_flush(&packer);
 	expect(ret == -EBADF && packer.write_failed, "writing: %d", ret);
 	sparse_packer_exit(&packer);
 	free(map);
@@ -242,6 +260,7 @@ int main(void)
 {
 	const struct ktap_case cases[] = {
 		{ "as-the-reference", as_the_reference },
+		{ "by-many-workers", by_many_workers },
 		{ "with-a-tail", with_a_tail },
 		{ "across-files", across_files },
 		{ "holes-do-not-show", holes_do_not_show },

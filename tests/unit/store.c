@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is put into the store is in the image in that order, from the block where
- * data starts; comparing works before and after it is written.  Would catch
- * blocks in the wrong place when some of them are not neighbours in memory.
+ * A run is in the image block by block, from the block where data starts, whichever
+ * run is written first.  Would catch blocks in the wrong place when some of them are
+ * not neighbours in memory.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "store.h"
 #include "unit.h"
 
-#define COUNT	SPARSE_STORE_PENDING
+#define COUNT	SPARSE_RUN_BLOCKS
 #define START	3
 
 static u8 data[COUNT][SPARSE_BLOCK_SIZE];
@@ -37,24 +37,30 @@ static bool is_stored(int fd, u32 index, const u8 *block)
 	return !memcmp(got, block, sizeof(got));
 }
 
+static void add(struct sparse_run *run, int n)
+{
+	run->block[run->count++] = data[n];
+}
+
 static int in_order(void)
 {
 	/* neighbours, backwards, one twice, far apart */
 	static const int order[] = { 0, 1, 2, 9, 8, 7, 7, 20, 21, 63, 40 };
 	struct sparse_store store = { .fd = unit_file(), .start = START };
 	u32 i, count = ARRAY_SIZE(order);
+	struct sparse_run run = { 0 }, next = { .first = count };
 	struct stat st;
 
 	fill();
 	for (i = 0; i < count; i++)
-		expect(sparse_store_put(&store, data[order[i]]) == i,
-		       "number %u", i);
-	need(!sparse_store_flush(&store));
+		add(&run, order[i]);
+	add(&next, 5);
+	/* whoever is first */
+	need(!sparse_store_write(&store, &next));
+	need(!sparse_store_write(&store, &run));
 	for (i = 0; i < count; i++)
 		expect(is_stored(store.fd, i, data[order[i]]), "block %u", i);
-	expect(sparse_store_put(&store, data[5]) == count, "after a flush");
-	need(!sparse_store_flush(&store));
-	expect(is_stored(store.fd, count, data[5]), "after a flush");
+	expect(is_stored(store.fd, count, data[5]), "the next run");
 	need(!fstat(store.fd, &st));
 	expect(st.st_size == (START + count + 1) * SPARSE_BLOCK_SIZE,
 	       "%lld bytes", (long long)st.st_size);
@@ -62,19 +68,22 @@ static int in_order(void)
 	return 0;
 }
 
-static int as_many_as_may_wait(void)
+static int none_and_as_many_as_can_be(void)
 {
 	struct sparse_store store = { .fd = unit_file(), .start = START };
+	struct sparse_run run = { 0 };
+	struct stat st;
 	u32 i;
 
 	fill();
+	need(!sparse_store_write(&store, &run));
+	need(!fstat(store.fd, &st));
+	expect(!st.st_size, "wrote nothing, and %lld bytes", (long long)st.st_size);
 	for (i = 0; i < COUNT; i++)
-		sparse_store_put(&store, data[COUNT - 1 - i]);
-	need(!sparse_store_flush(&store));
+		add(&run, COUNT - 1 - i);
+	need(!sparse_store_write(&store, &run));
 	for (i = 0; i < COUNT; i++)
 		expect(is_stored(store.fd, i, data[COUNT - 1 - i]), "%u", i);
-	need(!sparse_store_flush(&store));
-	expect(store.written == COUNT, "an empty flush wrote");
 	close(store.fd);
 	return 0;
 }
@@ -82,23 +91,20 @@ static int as_many_as_may_wait(void)
 static int compare(void)
 {
 	struct sparse_store store = { .fd = unit_file(), .start = START };
+	struct sparse_run run = { 0 };
 	u8 other[SPARSE_BLOCK_SIZE];
-	int round;
 
 	fill();
 	memcpy(other, data[1], sizeof(other));
-	sparse_store_put(&store, data[0]);
-	sparse_store_put(&store, data[1]);
-	for (round = 0; round < 2; round++) {
-		const char *when = round ? "written" : "waiting";
-
-		expect(sparse_store_equal(&store, 1, other) == 1, "%s", when);
-		expect(sparse_store_equal(&store, 0, other) == 0, "%s", when);
-		other[SPARSE_BLOCK_SIZE - 1] ^= 1;
-		expect(sparse_store_equal(&store, 1, other) == 0, "%s", when);
-		other[SPARSE_BLOCK_SIZE - 1] ^= 1;
-		need(!sparse_store_flush(&store));
-	}
+	add(&run, 0);
+	add(&run, 1);
+	need(!sparse_store_write(&store, &run));
+	/* content stays what it is while it goes to disk */
+	sparse_store_sync(&store, 0, 2);
+	expect(sparse_store_equal(&store, 1, other) == 1, "equal");
+	expect(sparse_store_equal(&store, 0, other) == 0, "another block");
+	other[SPARSE_BLOCK_SIZE - 1] ^= 1;
+	expect(sparse_store_equal(&store, 1, other) == 0, "the last bit");
 	close(store.fd);
 	return 0;
 }
@@ -106,11 +112,12 @@ static int compare(void)
 static int image_cut_short(void)
 {
 	struct sparse_store store = { .fd = unit_file(), .start = START };
+	struct sparse_run run = { 0 };
 	int ret;
 
 	fill();
-	sparse_store_put(&store, data[0]);
-	need(!sparse_store_flush(&store));
+	add(&run, 0);
+	need(!sparse_store_write(&store, &run));
 	need(!ftruncate(store.fd, START * SPARSE_BLOCK_SIZE + 100));
 	ret = sparse_store_equal(&store, 0, data[0]);
 	expect(ret == -EIO, "%d", ret);
@@ -121,11 +128,12 @@ static int image_cut_short(void)
 static int cannot_write(void)
 {
 	struct sparse_store store = { .start = START };
+	struct sparse_run run = { 0 };
 	int ret;
 
 	store.fd = open("/dev/null", O_RDONLY);
-	sparse_store_put(&store, data[0]);
-	ret = sparse_store_flush(&store);
+	add(&run, 0);
+	ret = sparse_store_write(&store, &run);
 	expect(ret == -EBADF, "%d", ret);
 	close(store.fd);
 	return 0;
@@ -137,18 +145,18 @@ static int limit_within_a_block(void)
 	struct rlimit limit = { START * SPARSE_BLOCK_SIZE + 5000, RLIM_INFINITY };
 	struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
 	struct sparse_store store = { .fd = unit_file(), .start = START };
+	struct sparse_run run = { 0 };
 	int ret;
 
 	signal(SIGXFSZ, SIG_IGN);
 	need(!getrlimit(RLIMIT_FSIZE, &none));
 	limit.rlim_max = none.rlim_max;
 	need(!setrlimit(RLIMIT_FSIZE, &limit));
-	sparse_store_put(&store, data[0]);
-	sparse_store_put(&store, data[9]);
-	ret = sparse_store_flush(&store);
+	add(&run, 0);
+	add(&run, 9);
+	ret = sparse_store_write(&store, &run);
 	need(!setrlimit(RLIMIT_FSIZE, &none));
 	expect(ret == -EFBIG, "%d", ret);
-	expect(!store.written, "taken for written");
 	close(store.fd);
 	return 0;
 }
@@ -157,7 +165,7 @@ int main(void)
 {
 	const struct ktap_case cases[] = {
 		{ "in-order", in_order },
-		{ "as-many-as-may-wait", as_many_as_may_wait },
+		{ "none-and-as-many-as-can-be", none_and_as_many_as_can_be },
 		{ "compare", compare },
 		{ "image-cut-short", image_cut_short },
 		{ "cannot-write", cannot_write },

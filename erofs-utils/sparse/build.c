@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "erofs/config.h"
+#include "erofs/xattr.h"
+#include "liberofs_cache.h"
+#include "message.h"
+#include "pack.h"
+#include "state.h"
+#include "tree.h"
+
+/*
+ * Stock writes "sha256:" before the SHA-256 of a file's content.  An fs-verity
+ * digest is also the SHA-256 of 256 bytes that somebody may put into a file: under
+ * stock's label that file would pass for this one.
+ */
+#define FINGERPRINT_LABEL	"fsverity-sha256:"
+#define LABEL_SIZE		(sizeof(FINGERPRINT_LABEL) - 1)
+
+static bool was_changed(const struct stat *was, const struct stat *is)
+{
+	return was->st_dev != is->st_dev || was->st_ino != is->st_ino ||
+		was->st_size != is->st_size ||
+		was->st_mtim.tv_sec != is->st_mtim.tv_sec ||
+		was->st_mtim.tv_nsec != is->st_mtim.tv_nsec;
+}
+
+static int pack_data(struct sparse_packer *packer, const struct sparse_file *file,
+		     int fd, u8 digest[SPARSE_DIGEST_SIZE])
+{
+	struct erofs_inode *inode = file->inode;
+	struct sparse_chunkmap *map;
+	struct stat st;
+	int err;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (was_changed(&file->st, &st))
+		return -ETXTBSY;
+	map = sparse_chunkmap_alloc(sparse_blocks(st.st_size));
+	if (!map)
+		return -ENOMEM;
+	err = sparse_pack_file(packer, fd, st.st_size, map, digest);
+	if (!err && fstat(fd, &st))
+		err = -errno;
+	if (!err && was_changed(&file->st, &st))
+		err = -ETXTBSY;
+	if (err || !map->blocks) {
+		free(map);
+		return err;
+	}
+	inode->datalayout = EROFS_INODE_CHUNK_BASED;
+	inode->datasource = EROFS_INODE_DATA_SOURCE_SPARSE;
+	inode->u.chunkformat = 0;
+	inode->u.chunkbits = SPARSE_BLOCK_BITS;
+	inode->chunkindexes = map;
+	inode->extent_isize = map->blocks * sizeof(map->addr[0]);
+	return 0;
+}
+
+static int set_fingerprint(struct erofs_inode *inode,
+			   const u8 digest[SPARSE_DIGEST_SIZE])
+{
+	u8 value[LABEL_SIZE + SPARSE_DIGEST_SIZE];
+
+	memcpy(value, FINGERPRINT_LABEL, LABEL_SIZE);
+	memcpy(value + LABEL_SIZE, digest, SPARSE_DIGEST_SIZE);
+	return erofs_setxattr(inode, inode->sbi->ishare_xattr_prefix_id, "",
+			      value, sizeof(value));
+}
+
+static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
+		     const struct sparse_file *file)
+{
+	const char *path = file->inode->i_srcpath;
+	u8 digest[SPARSE_DIGEST_SIZE];
+	int fd, err;
+
+	fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return sparse_error(-errno, "could not read '%s'", path);
+	err = pack_data(packer, file, fd, digest);
+	close(fd);
+	if (err == -ETXTBSY)
+		return sparse_error(0, "'%s' was changed while it was read: try again",
+				    path);
+	if (err == -EFBIG && !packer->write_failed)
+		return sparse_error(0, "'%s': the image would hold more than 16 TiB of data",
+				    path);
+	if (err && packer->write_failed)
+		return sparse_error(err, "could not write '%s'", sparse->image);
+	if (err)
+		return sparse_error(err, "could not read '%s'", path);
+	if (sparse->fingerprint)
+		err = set_fingerprint(file->inode, digest);
+	if (err)
+		return sparse_error(err, "could not write '%s'", sparse->image);
+	sparse->summary.files++;
+	sparse->summary.bytes += file->st.st_size;
+	sparse->summary.index += file->inode->extent_isize;
+	return 0;
+}
+
+/*
+ * Upstream writes what is left, and forgets on the way whether it was space that
+ * it lacked.  So ask for that first; it gives back what it does not need.
+ */
+static int reserve_metadata(struct erofs_sparse *sparse,
+			    const struct sparse_tree *tree, off_t pos)
+{
+	off_t len = sparse->summary.index + tree->metadata + SPARSE_BLOCK_SIZE;
+
+	if (!fallocate(sparse->out.fd, 0, pos, len) || errno == EOPNOTSUPP)
+		return 0;
+	return sparse_error(-errno, "could not write '%s'", sparse->image);
+}
+
+static int pack_files(struct erofs_sparse *sparse, const struct sparse_tree *tree,
+		      u64 start)
+{
+	struct sparse_packer packer = {
+		.want_digest = sparse->fingerprint,
+#ifdef EROFS_MT_ENABLED
+		.workers = cfg.c_mt_workers,
+#endif
+		.progress = sparse_progress_add,
+		.progress_arg = &sparse->progress,
+	};
+	size_t i;
+	int err;
+
+	err = sparse_packer_init(&packer, sparse->out.fd,
+				 start >> SPARSE_BLOCK_BITS);
+	if (err)
+		sparse_error(err, "could not start");
+	for (i = 0; i < tree->count && !err; i++)
+		err = pack_file(sparse, &packer, &tree->file[i]);
+	if (!err) {
+		err = sparse_packer_flush(&packer);
+		if (err)
+			sparse_error(err, "could not write '%s'", sparse->image);
+	}
+	sparse->summary.counts = packer.counts;
+	if (!err)
+		err = reserve_metadata(sparse, tree, start +
+				(packer.counts.stored << SPARSE_BLOCK_BITS));
+	sparse_packer_exit(&packer);
+	return err;
+}
+
+/* data comes right after the superblock; inodes and maps follow it */
+static int build_data(struct erofs_sparse *sparse, const struct sparse_tree *tree)
+{
+	struct erofs_sb_info *sbi = tree->im->sbi;
+	struct erofs_buffer_head *bh;
+	int err;
+
+	bh = erofs_balloc(sbi->bmgr, DATA, 0, 0);
+	if (IS_ERR(bh))
+		return sparse_error(PTR_ERR(bh), "could not write '%s'",
+				    sparse->image);
+	erofs_mapbh(NULL, bh->block);
+	err = pack_files(sparse, tree, erofs_btell(bh, false));
+	if (!err) {
+		err = erofs_bh_balloon(bh, sparse->summary.counts.stored <<
+				       SPARSE_BLOCK_BITS);
+		if (err < 0)
+			sparse_error(err, "could not write '%s'",
+				     sparse->image);
+	}
+	erofs_bdrop(bh, false);
+	return err < 0 ? err : 0;
+}
+
+int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im)
+{
+	struct sparse_tree tree = {
+		.im = im,
+		.out = &sparse->out,
+		.fingerprint = sparse->fingerprint ? SPARSE_FINGERPRINT_XATTR : NULL,
+	};
+	struct erofs_sb_info *sbi = im->sbi;
+	int err;
+
+	if (sbi->blkszbits != SPARSE_BLOCK_BITS)
+		return sparse_usage_error(sparse, "--sparse needs blocks of 4 KiB: give -b4096");
+	if (sbi->available_compr_algs || cfg.c_chunkbits ||
+	    im->params->fragments || sbi->m2gr || sbi->mxgr)
+		return sparse_usage_error(sparse, "--sparse excludes -z, -m, --MZ, -Ededupe, -Efragments");
+
+	sparse->progress.active = !sparse->quiet && isatty(STDERR_FILENO);
+	sparse_progress_start(&sparse->progress);
+	err = sparse_tree_add(&tree, sparse->snapshots, sparse->count);
+	if (!err) {
+		sparse->progress.total = tree.bytes;
+		err = build_data(sparse, &tree);
+	}
+	sparse->mode = tree.private ? 0600 : 0644;
+	sparse_tree_exit(&tree);
+	return sparse_report(sparse, err);
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#include <errno.h>
+#include <stdlib.h>
+
+#include "flight.h"
+
+/* enough that nobody waits for the one that places, few enough for the cache */
+#define SLOTS_PER_WORKER	4
+
+/* blocks: large requests for the disk, and little left at the end */
+#define SYNC_BLOCKS		2048
+
+static struct sparse_slot *slot_of(const struct sparse_flight *flight, u64 n)
+{
+	return &flight->slot[n % flight->slots];
+}
+
+int sparse_flight_init(struct sparse_flight *flight,
+		       const struct sparse_store *store, unsigned int workers,
+		       bool want_digest)
+{
+	struct sparse_slot *slot;
+	unsigned int slots;
+	int err;
+
+	if (workers < 1)
+		workers = 1;
+	if (workers > SPARSE_FLIGHT_MAX / SLOTS_PER_WORKER)
+		workers = SPARSE_FLIGHT_MAX / SLOTS_PER_WORKER;
+	slots = workers * SLOTS_PER_WORKER;
+	flight->slot = calloc(slots, sizeof(*flight->slot));
+	if (!flight->slot)
+		return -ENOMEM;
+	flight->store = store;
+	flight->want_digest = want_digest;
+	sparse_pool_start(&flight->pool, workers);
+	while (flight->slots < slots) {
+		slot = &flight->slot[flight->slots++];
+		slot->flight = flight;
+		err = sparse_batch_init(&slot->batch);
+		if (!err && want_digest)
+			err = sparse_hash_init(&slot->hash);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void sparse_flight_exit(struct sparse_flight *flight)
+{
+	unsigned int i;
+
+	if (!flight->slot)
+		return;
+	sparse_pool_stop(&flight->pool);
+	for (i = 0; i < flight->slots; i++) {
+		sparse_hash_exit(&flight->slot[i].hash);
+		sparse_batch_exit(&flight->slot[i].batch);
+	}
+	free(flight->slot);
+}
+
+static void run_read(struct sparse_job *job)
+{
+	struct sparse_slot *slot = container_of(job, struct sparse_slot, job);
+	bool want_digest = slot->flight->want_digest;
+
+	slot->err = sparse_batch_read(&slot->batch);
+	if (!slot->err)
+		slot->err = sparse_batch_scan(&slot->batch,
+					      want_digest ? &slot->hash : NULL);
+}
+
+static void run_write(struct sparse_job *job)
+{
+	struct sparse_slot *slot = container_of(job, struct sparse_slot, job);
+	const struct sparse_store *store = slot->flight->store;
+
+	slot->err = sparse_store_write(store, &slot->run);
+	if (slot->sync_first != slot->sync_end)
+		sparse_store_sync(store, slot->sync_first, slot->sync_end);
+}
+
+static int read_ahead(struct sparse_flight *flight, struct sparse_walk *walk)
+{
+	struct sparse_slot *slot;
+	int err;
+
+	while (flight->head - flight->tail < flight->slots) {
+		slot = slot_of(flight, flight->head);
+		err = sparse_batch_plan(&slot->batch, walk);
+		if (err || !slot->batch.count)
+			return err;
+		slot->run.count = 0;
+		slot->job.run = run_read;
+		flight->head++;
+		sparse_pool_submit(&flight->pool, &slot->job);
+	}
+	return 0;
+}
+
+int sparse_flight_next(struct sparse_flight *flight, struct sparse_walk *walk,
+		       struct sparse_slot **slotp)
+{
+	struct sparse_slot *slot;
+	int err;
+
+	*slotp = NULL;
+	err = read_ahead(flight, walk);
+	if (err || flight->mid == flight->head)
+		return err;
+	slot = slot_of(flight, flight->mid);
+	sparse_pool_wait(&flight->pool, &slot->job);
+	*slotp = slot;
+	return slot->err;
+}
+
+void sparse_flight_store(struct sparse_flight *flight, u32 index,
+			 const u8 *block)
+{
+	struct sparse_run *run = &slot_of(flight, flight->mid)->run;
+
+	if (!run->count)
+		run->first = index;
+	run->block[run->count++] = block;
+}
+
+/* the oldest batch that is being written leaves the ring */
+static int retire(struct sparse_flight *flight)
+{
+	struct sparse_slot *slot = slot_of(flight, flight->tail++);
+
+	sparse_pool_wait(&flight->pool, &slot->job);
+	if (slot->run.count)
+		flight->written = slot->run.first + slot->run.count;
+	return slot->err;
+}
+
+int sparse_flight_write(struct sparse_flight *flight)
+{
+	struct sparse_slot *slot = slot_of(flight, flight->mid++);
+	int err;
+
+	slot->sync_first = flight->synced;
+	if (flight->written - flight->synced >= SYNC_BLOCKS)
+		flight->synced = flight->written;
+	slot->sync_end = flight->synced;
+	slot->job.run = run_write;
+	sparse_pool_submit(&flight->pool, &slot->job);
+
+	/* half of the ring is for reading */
+	while (flight->tail < flight->mid &&
+	       (flight->mid - flight->tail > flight->slots / 2 ||
+		sparse_pool_is_done(&flight->pool,
+				    &slot_of(flight, flight->tail)->job))) {
+		err = retire(flight);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+const u8 *sparse_flight_find(const struct sparse_flight *flight, u32 index)
+{
+	u64 n;
+
+	if (index < flight->written)
+		return NULL;
+	for (n = flight->mid + 1; n-- > flight->tail; ) {
+		const struct sparse_run *run = &slot_of(flight, n)->run;
+
+		if (run->count && index >= run->first)
+			return run->block[index - run->first];
+	}
+	return NULL;
+}
+
+void sparse_flight_drop(struct sparse_flight *flight)
+{
+	while (flight->head > flight->mid)
+		sparse_pool_wait(&flight->pool,
+				 &slot_of(flight, --flight->head)->job);
+}
+
+int sparse_flight_land(struct sparse_flight *flight)
+{
+	int err = 0, ret;
+
+	while (flight->tail < flight->mid) {
+		ret = retire(flight);
+		if (!err)
+			err = ret;
+	}
+	return err;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+#ifndef EROFS_SPARSE_STATE_H
+#define EROFS_SPARSE_STATE_H
+
+#include "output.h"
+#include "progress.h"
+#include "sparse.h"
+
+#define SPARSE_FINGERPRINT_XATTR	"trusted.erofs.fingerprint"
+
+/**
+ * struct erofs_sparse - one run of "mkfs.erofs --sparse"
+ * @image: name of the image
+ * @snapshots: what to pack
+ * @count: how many
+ * @conflict: another source was asked for before --sparse
+ * @open: the command line was found good
+ * @reported: the user knows what went wrong
+ * @usage: it was the command line
+ * @fingerprint: whether to write them
+ * @quiet: no progress, no summary
+ * @mode: permissions of the image
+ */
+struct erofs_sparse {
+	char *image;
+	char **snapshots;
+	int count;
+	bool conflict;
+	bool open;
+	bool reported;
+	bool usage;
+	bool fingerprint;
+	bool quiet;
+	mode_t mode;
+	struct sparse_output out;
+	struct sparse_progress progress;
+	struct sparse_summary summary;
+};
+
+/**
+ * sparse_usage_error() - say what is wrong with the command line
+ * @sparse: remembers that
+ * @problem: one line
+ *
+ * Return: a negative errno.
+ */
+int sparse_usage_error(struct erofs_sparse *sparse, const char *problem);
+
+/** sparse_report() - note that an error, if it is one, was reported.  Return: @err */
+int sparse_report(struct erofs_sparse *sparse, int err);
+
+#endif
