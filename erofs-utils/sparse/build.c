@@ -55,12 +55,14 @@ static int pack_data(struct sparse_packer *packer, const struct sparse_file *fil
 		free(map);
 		return err;
 	}
+	map = sparse_chunkmap_shrink(map);
 	inode->datalayout = EROFS_INODE_CHUNK_BASED;
 	inode->datasource = EROFS_INODE_DATA_SOURCE_SPARSE;
-	inode->u.chunkformat = 0;
-	inode->u.chunkbits = SPARSE_BLOCK_BITS;
+	inode->u.chunkformat = map->shift;
+	inode->u.chunkbits = SPARSE_BLOCK_BITS + map->shift;
 	inode->chunkindexes = map;
-	inode->extent_isize = map->blocks * sizeof(map->addr[0]);
+	inode->extent_isize = sparse_chunkmap_chunks(map) *
+		sizeof(map->addr[0]);
 	return 0;
 }
 

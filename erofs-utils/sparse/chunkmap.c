@@ -3,6 +3,13 @@
 #include <stdlib.h>
 
 #include "chunkmap.h"
+#include "zero.h"
+
+/* 1 GiB: the largest power that kernels of 32 bits can do in a long */
+#define MAX_SHIFT	18
+
+/* entries that are looked at together */
+#define STRIDE		1024
 
 struct sparse_chunkmap *sparse_chunkmap_alloc(u64 blocks)
 {
@@ -14,6 +21,56 @@ struct sparse_chunkmap *sparse_chunkmap_alloc(u64 blocks)
 	if (map)
 		map->blocks = blocks;
 	return map;
+}
+
+/* whether a block goes on in the image where the one before it ends */
+static bool follows(const struct sparse_chunkmap *map, u64 block)
+{
+	u32 before = map->addr[block - 1];
+
+	return map->addr[block] == (before ? before + 1 : 0);
+}
+
+/* a chunk may begin, but not go on, at a block that does not follow */
+static unsigned int find_shift(const struct sparse_chunkmap *map)
+{
+	unsigned int shift = MAX_SHIFT;
+	u64 block;
+
+	for (block = 1; block < map->blocks && shift; block++) {
+		/* most of it are long holes */
+		while (!map->addr[block - 1] && map->blocks - block >= STRIDE &&
+		       sparse_is_zero(&map->addr[block],
+				      STRIDE * sizeof(map->addr[0])))
+			block += STRIDE;
+		if (block < map->blocks && !follows(map, block) &&
+		    (block & ((1ULL << shift) - 1)))
+			shift = __builtin_ctzll(block);
+	}
+	return shift;
+}
+
+struct sparse_chunkmap *sparse_chunkmap_shrink(struct sparse_chunkmap *map)
+{
+	struct sparse_chunkmap *smaller;
+	u64 chunks, i;
+
+	map->shift = find_shift(map);
+	chunks = sparse_chunkmap_chunks(map);
+	/* a chunk that reaches beyond the end of the file is of no use */
+	while (map->shift) {
+		map->shift--;
+		if (sparse_chunkmap_chunks(map) == chunks)
+			continue;
+		map->shift++;
+		break;
+	}
+	if (!map->shift)
+		return map;
+	for (i = 0; i < chunks; i++)
+		map->addr[i] = map->addr[i << map->shift];
+	smaller = realloc(map, sizeof(*map) + chunks * sizeof(map->addr[0]));
+	return smaller ? smaller : map;
 }
 
 void sparse_chunkmap_export(const struct sparse_chunkmap *map, u64 first,

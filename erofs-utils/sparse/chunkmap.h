@@ -7,14 +7,22 @@
 /**
  * struct sparse_chunkmap - where a file's blocks are in the image
  * @blocks: how many blocks the file has
- * @addr: for each the number of the block in the image that holds it, or 0 if it
- *	is a hole: block 0 is the superblock's.  Fresh from the kernel, and so
- *	without cost until something is stored near it.
+ * @shift: log2 of the blocks in a chunk: 0 until the map is shrunk
+ * @addr: for the first block of each chunk the number of the block in the image
+ *	that holds it, or 0 if it is a hole: block 0 is the superblock's.  Fresh
+ *	from the kernel, and so without cost until something is stored near it.
  */
 struct sparse_chunkmap {
 	u64 blocks;
+	unsigned int shift;
 	u32 addr[];
 };
+
+/** sparse_chunkmap_chunks() - how many chunks the file has */
+static inline u64 sparse_chunkmap_chunks(const struct sparse_chunkmap *map)
+{
+	return (map->blocks + (1ULL << map->shift) - 1) >> map->shift;
+}
 
 /**
  * sparse_chunkmap_alloc() - a map of nothing but holes
@@ -25,10 +33,21 @@ struct sparse_chunkmap {
 struct sparse_chunkmap *sparse_chunkmap_alloc(u64 blocks);
 
 /**
+ * sparse_chunkmap_shrink() - make chunks as large as they can be
+ * @map: filled in
+ *
+ * A chunk is either a hole, or blocks that follow each other in the image.  No block
+ * moves, and no hole is lost.
+ *
+ * Return: the map, which may have moved.
+ */
+struct sparse_chunkmap *sparse_chunkmap_shrink(struct sparse_chunkmap *map);
+
+/**
  * sparse_chunkmap_export() - write a part of the on-disk block map
  * @map: the map
- * @first: number of the first block
- * @count: how many blocks
+ * @first: number of the first chunk
+ * @count: how many chunks
  * @out: @count entries of 4 bytes: little endian, all ones for a hole
  *
  * Source of the format: EROFS_BLOCK_MAP_ENTRY_SIZE and EROFS_NULL_ADDR in

@@ -12,12 +12,13 @@ int erofs_sparse_write_indexes(struct erofs_inode *inode,
 {
 	const struct sparse_chunkmap *map = inode->chunkindexes;
 	u32 entry[ENTRIES];
+	u64 chunks = sparse_chunkmap_chunks(map);
 	u64 first, count;
 	ssize_t ret;
 
 	/* xattrs end at a multiple of an entry's size: no padding is needed */
-	for (first = 0; first < map->blocks; first += count) {
-		count = map->blocks - first;
+	for (first = 0; first < chunks; first += count) {
+		count = chunks - first;
 		if (count > ENTRIES)
 			count = ENTRIES;
 		sparse_chunkmap_export(map, first, count, entry);

@@ -6,6 +6,7 @@ image.py map IMAGE NAME         print "page block" for each page with content
 image.py compare IMAGE NAME FILE
                                 FILE is NAME in the root of IMAGE; its map is
                                 what looking at page after page would make it
+image.py chunks IMAGE NAME      print the size of a chunk in pages, and how many there are
 image.py fingerprint IMAGE NAME print the fingerprint's label and digest
 
 Written from erofs_fs.h, and from nothing that the packer uses.
@@ -64,9 +65,16 @@ class Image:
 
     def map(self, name):
         size, layout, word, _, end = self.lookup(name)
-        assert layout == 4 and word & 0x3f == 0, "a block map of single blocks"
-        count = (size + PAGE - 1) // PAGE
-        return size, struct.unpack("<%dI" % count, self.read(end, count * 4))
+        assert layout == 4 and word & 0x60 == 0, "a block map"
+        pages = (size + PAGE - 1) // PAGE
+        chunk = 1 << (word & 0x1f)
+        count = (pages + chunk - 1) // chunk
+        addresses = []
+        for first in struct.unpack("<%dI" % count, self.read(end, count * 4)):
+            length = min(chunk, pages - len(addresses))
+            addresses += ([HOLE] * length if first == HOLE else
+                          range(first, first + length))
+        return size, addresses
 
     def fingerprint(self, name):
         _, _, _, pos, end = self.lookup(name)
@@ -110,6 +118,10 @@ def main():
         for number, address in enumerate(image.map(name)[1]):
             if address != HOLE:
                 print(number, address)
+    elif command == "chunks":
+        size, _, word, _, _ = image.lookup(name)
+        chunk = PAGE << (word & 0x1f)
+        print(chunk // PAGE, (size + chunk - 1) // chunk)
     elif command == "compare":
         compare(image, name, sys.argv[4])
     elif command == "fingerprint":

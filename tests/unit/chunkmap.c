@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A map is all holes until told otherwise, and is exported as EROFS has it on
- * disk.  Would catch a hole written as block 0, and a wrong byte order.
+ * A map is all holes until told otherwise, is exported as EROFS has it on disk, and
+ * chunks become as large as they can be without a block or a hole being lost.  Would
+ * catch a hole written as block 0, a wrong byte order, and a run that ends within a
+ * chunk.
  */
 #include <string.h>
 
@@ -60,6 +62,112 @@ static int too_large(void)
 	return 0;
 }
 
+#define MANY	20000
+
+/* pieces that are aligned, of holes or of blocks that follow each other */
+static void fill(struct sparse_chunkmap *map, unsigned int align, u32 *copy)
+{
+	u64 start, n;
+
+	for (start = 0; start < map->blocks; start += align) {
+		u32 addr = unit_random(2) ? 1 + unit_random(1000000) : 0;
+
+		for (n = start; n < start + align && n < map->blocks; n++)
+			map->addr[n] = addr ? addr + (n - start) : 0;
+	}
+	memcpy(copy, map->addr, map->blocks * sizeof(*copy));
+}
+
+/* what a chunk size says of a block, from the first block of its chunk */
+static u32 told(const u32 *addr, u64 block, unsigned int shift)
+{
+	u64 first = block >> shift << shift;
+
+	return addr[first] ? addr[first] + (block - first) : 0;
+}
+
+static bool is_exact(const u32 *addr, u64 blocks, unsigned int shift)
+{
+	u64 n;
+
+	for (n = 0; n < blocks; n++)
+		if (told(addr, n, shift) != addr[n])
+			return false;
+	return true;
+}
+
+static int check_shrunk(u64 blocks, unsigned int align)
+{
+	static u32 copy[MANY];
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(blocks);
+	u64 n, chunks;
+
+	need(map && blocks <= MANY);
+	fill(map, align, copy);
+	map = sparse_chunkmap_shrink(map);
+	chunks = sparse_chunkmap_chunks(map);
+	expect(is_exact(copy, blocks, map->shift), "%llu blocks, %u: shift %u",
+	       (unsigned long long)blocks, align, map->shift);
+	expect(chunks == 1 || !is_exact(copy, blocks, map->shift + 1),
+	       "%llu blocks, %u: more than shift %u", (unsigned long long)blocks,
+	       align, map->shift);
+	expect(!map->shift || (blocks - 1) >> (map->shift - 1) != chunks - 1,
+	       "%llu blocks, %u: shift %u is of no use",
+	       (unsigned long long)blocks, align, map->shift);
+	for (n = 0; n < chunks; n++)
+		expect(map->addr[n] == copy[n << map->shift], "chunk %llu",
+		       (unsigned long long)n);
+	free(map);
+	return 0;
+}
+
+static int as_large_as_can_be(void)
+{
+	static const unsigned int align[] = { 1, 2, 3, 4, 6, 16, 512, 1024, 4096, MANY };
+	unsigned int i, round;
+
+	for (i = 0; i < ARRAY_SIZE(align); i++)
+		for (round = 0; round < 50; round++)
+			if (check_shrunk(1 + unit_random(round < 25 ? 20 : MANY),
+					 align[i]))
+				return 1;
+	return 0;
+}
+
+/* one block anywhere in a hole */
+static int one_block(void)
+{
+	unsigned int n;
+
+	for (n = 0; n < 5000; n += 1 + unit_random(30)) {
+		struct sparse_chunkmap *map = sparse_chunkmap_alloc(5000);
+		unsigned int shift;
+
+		need(map);
+		map->addr[n] = 7;
+		map = sparse_chunkmap_shrink(map);
+		shift = map->shift;
+		free(map);
+		/* both its sides are ends of a chunk, but those of the file */
+		expect(shift == 0, "block %u: shift %u", n, shift);
+	}
+	return 0;
+}
+
+/* a 32-bit kernel computes with chunks of up to 1 GiB */
+static int no_larger_than_that(void)
+{
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(5 << 18);
+
+	need(map);
+	map = sparse_chunkmap_shrink(map);
+	expect(map->shift == 18, "shift %u", map->shift);
+	expect(sparse_chunkmap_chunks(map) == 5, "%llu chunks",
+	       (unsigned long long)sparse_chunkmap_chunks(map));
+	free(map);
+	return 0;
+}
+
 int main(void)
 {
 	const struct ktap_case cases[] = {
@@ -67,6 +175,9 @@ int main(void)
 		{ "addresses", addresses },
 		{ "of-nothing", of_nothing },
 		{ "too-large", too_large },
+		{ "as-large-as-can-be", as_large_as_can_be },
+		{ "one-block", one_block },
+		{ "no-larger-than-that", no_larger_than_that },
 	};
 
 	return ktap_main(cases);
