@@ -15,7 +15,7 @@ ifneq ($(wildcard /lib/modules/$(running)/build),)
 kernels += $(foreach line,$(LINES),$(if $(filter $(line).%,$(running)),$(stamp)/running-$(line)))
 endif
 
-.PHONY: help build deps parts kernel tools vm demo check check-debug bench lint clean
+.PHONY: help build deps parts kernel tools vm demo check check-integration check-debug bench lint clean
 .DELETE_ON_ERROR:
 # what was fetched is not intermediate: make would remove it
 .SECONDARY:
@@ -67,6 +67,9 @@ demo: build	## the main job, end to end, on a real template
 
 check: build	## all tests
 	@tests/run
+
+check-integration: build	## tests that take long: whole machines inside the VM
+	@tests/run integration
 
 check-debug: build	## the kernel tests under a kernel that checks itself
 	@+scripts/build-debug-kernel 6.12
