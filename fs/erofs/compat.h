@@ -17,6 +17,13 @@ static inline vm_fault_t erofs_vmf_insert_zero(struct vm_fault *vmf)
 				pfn_to_pfn_t(my_zero_pfn(vmf->address)));
 }
 
+/* 6.12: the same for vmf_insert_pfn_pmd() */
+static inline vm_fault_t erofs_vmf_insert_pmd(struct vm_fault *vmf,
+					      unsigned long pfn)
+{
+	return vmf_insert_pfn_pmd(vmf, pfn_to_pfn_t(pfn), false);
+}
+
 /*
  * The page after what was taken from a readahead request so far.  6.12 adds the
  * folio that was taken last when the next one is asked for.

@@ -33,6 +33,7 @@
  * - Races.  Only empty entries are filled, under the page table's lock.  Whoever
  *   came first, with a page-cache page or a private copy, stays.
  */
+#include <asm/pgalloc.h>
 #include "internal.h"
 #include "compat.h"
 #include "hole.h"
@@ -55,7 +56,7 @@ static bool erofs_zeropage_allowed(struct vm_area_struct *vma)
  * protection) has to keep it, which only the page-cache path does: a zero PTE
  * would not be installed over it and the fault would come back for ever.
  */
-static bool erofs_zeropage_wanted(struct vm_fault *vmf)
+bool erofs_zeropage_wanted(struct vm_fault *vmf)
 {
 	if (!erofs_zeropage_active(file_inode(vmf->vma->vm_file)))
 		return false;
@@ -85,6 +86,33 @@ static int erofs_zeropage_fill(pte_t *ptep, unsigned long addr, void *data)
 	return 0;
 }
 
+/**
+ * erofs_install_page_table - see to it that there is one for a fault
+ * @vmf: the fault, below ->fault
+ *
+ * With a page table in place nobody maps a huge page there any more, and it stays
+ * as long as the VMA is held.
+ *
+ * Return: false if a huge page was there first, and the fault has to be repeated.
+ */
+bool erofs_install_page_table(struct vm_fault *vmf)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	spinlock_t *ptl = pmd_lock(mm, vmf->pmd);
+	bool ok;
+
+	/* the core gives one to every ->fault that found none */
+	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte) {
+		mm_inc_nr_ptes(mm);
+		smp_wmb();	/* its entries before itself, for lockless walkers */
+		pmd_populate(mm, vmf->pmd, vmf->prealloc_pte);
+		vmf->prealloc_pte = NULL;
+	}
+	ok = !pmd_none(*vmf->pmd) && !pmd_leaf(*vmf->pmd);
+	spin_unlock(ptl);
+	return ok;
+}
+
 /* map [@start, @end), which holds vmf->address and lies below one PMD entry */
 static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
 					unsigned long start, unsigned long end)
@@ -98,16 +126,10 @@ static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
 	};
 	vm_fault_t ret;
 
-	/*
-	 * The first page on its own: this copes with a huge page that is mapped
-	 * here by a racing fault, where apply_to_page_range() would warn.  Once
-	 * there is a page table it stays as long as we hold the VMA.
-	 */
-	if (pmd_leaf(pmdp_get_lockless(vmf->pmd)))
+	/* neither of the two below would cope with a huge page */
+	if (!erofs_install_page_table(vmf))
 		return VM_FAULT_NOPAGE;
 	ret = erofs_vmf_insert_zero(vmf);
-	if (ret == VM_FAULT_OOM && pmd_leaf(pmdp_get_lockless(vmf->pmd)))
-		return VM_FAULT_NOPAGE;
 	if (ret != VM_FAULT_NOPAGE || end - start == PAGE_SIZE)
 		return ret;
 	apply_to_page_range(vma->vm_mm, start, PAGE_SIZE, erofs_zeropage_fill,
@@ -115,12 +137,37 @@ static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
 	return VM_FAULT_NOPAGE;
 }
 
-/*
+/**
+ * erofs_zeropage_count_fault - account for a fault that the zero page serves
+ * @vmf: the fault
+ * @first: page of the file that its mapping begins at
+ * @nr: pages mapped
+ */
+void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
+				unsigned long nr)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	const bool write = vmf->flags & FAULT_FLAG_WRITE;
+
+	if (write)
+		erofs_zeropage_count(inode, write_faults, 1);
+	else
+		erofs_zeropage_count(inode, hole_faults, 1);
+	erofs_zeropage_count(inode, zero_pages, nr);
+	trace_erofs_hole_fault(inode, vmf->pgoff, first, nr, write);
+}
+
+/**
+ * erofs_zeropage_fault - ->fault of chunk-based files
+ * @vmf: the fault
+ *
  * A read fault maps the hole around it.  So does a first write, in a smaller window:
  * the core then finds a zero PTE, here and at the writes that tend to follow
  * nearby, and gives out cleared pages without asking us again.
+ *
+ * Return: as of vm_operations_struct.fault.
  */
-static vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
+vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct inode *inode = file_inode(vma->vm_file);
@@ -146,15 +193,8 @@ static vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 
 	ret = erofs_zeropage_insert(vmf, start + ((first - base) << PAGE_SHIFT),
 				    start + ((last - base) << PAGE_SHIFT));
-	if (ret == VM_FAULT_NOPAGE) {
-		if (write)
-			erofs_zeropage_count(inode, write_faults, 1);
-		else
-			erofs_zeropage_count(inode, hole_faults, 1);
-		erofs_zeropage_count(inode, zero_pages, last - first);
-		trace_erofs_hole_fault(inode, vmf->pgoff, first, last - first,
-				       write);
-	}
+	if (ret == VM_FAULT_NOPAGE)
+		erofs_zeropage_count_fault(vmf, first, last - first);
 	return ret;
 }
 
@@ -169,8 +209,8 @@ static const struct vm_operations_struct erofs_zeropage_vm_ops = {
  * @file: the file
  * @vma: its new mapping
  *
- * Mappings of chunk-based files get the fault handler of this file, all others
- * the generic one.
+ * Mappings of chunk-based files get the fault handler of this file or, where the
+ * mount asks for it, that of zeropage_huge.c, all others the generic one.
  *
  * Return: 0, or -EINVAL for a mapping that could be written through.
  */
@@ -179,7 +219,7 @@ int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma)
 	int err = generic_file_readonly_mmap(file, vma);
 
 	if (!err && EROFS_I(file_inode(file))->datalayout ==
-			EROFS_INODE_CHUNK_BASED)
+			EROFS_INODE_CHUNK_BASED && !erofs_zeropage_huge_mmap(vma))
 		vma->vm_ops = &erofs_zeropage_vm_ops;
 	return err;
 }

@@ -24,14 +24,21 @@ struct erofs_zeropage {
 	unsigned int read_window;	/* pages mapped at a fault, a power of two */
 	unsigned int write_window;
 	bool enabled;
+	bool huge;		/* new mappings may have huge pages of zeros ... */
+	struct folio *huge_zero;	/* ... which is this one */
 };
 
 extern bool erofs_zeropage_enabled;
 
+static inline struct erofs_zeropage *erofs_zeropage(struct inode *inode)
+{
+	return EROFS_I_SB(inode)->zeropage;
+}
+
 /* may holes of this file be served without the page cache now? */
 static inline bool erofs_zeropage_active(struct inode *inode)
 {
-	struct erofs_zeropage *zp = EROFS_I_SB(inode)->zeropage;
+	struct erofs_zeropage *zp = erofs_zeropage(inode);
 
 	return EROFS_I(inode)->datalayout == EROFS_INODE_CHUNK_BASED &&
 		READ_ONCE(erofs_zeropage_enabled) && zp &&
@@ -41,22 +48,45 @@ static inline bool erofs_zeropage_active(struct inode *inode)
 /* how many pages a fault may map, at most PTRS_PER_PTE */
 static inline unsigned long erofs_zeropage_window(struct inode *inode, bool write)
 {
-	struct erofs_zeropage *zp = EROFS_I_SB(inode)->zeropage;
+	struct erofs_zeropage *zp = erofs_zeropage(inode);
 
 	return write ? READ_ONCE(zp->write_window) : READ_ONCE(zp->read_window);
 }
 
 #define erofs_zeropage_count(inode, counter, n)	\
-	this_cpu_add(EROFS_I_SB(inode)->zeropage->stats->counter, n)
+	this_cpu_add(erofs_zeropage(inode)->stats->counter, n)
 
 int erofs_zeropage_init_sb(struct super_block *sb);
 void erofs_zeropage_exit_sb(struct super_block *sb);
 int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma);
+bool erofs_zeropage_wanted(struct vm_fault *vmf);
+bool erofs_install_page_table(struct vm_fault *vmf);
+void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
+				unsigned long nr);
+vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf);
 ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 				   struct pipe_inode_info *pipe, size_t len,
 				   unsigned int flags);
 bool erofs_zeropage_readahead(struct readahead_control *rac);
+
+/* huge special entries have to be known for what they are everywhere */
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+int erofs_zeropage_huge_get(struct erofs_zeropage *zp);
+void erofs_zeropage_huge_put(struct erofs_zeropage *zp);
+bool erofs_zeropage_huge_mmap(struct vm_area_struct *vma);
+#else
+static inline int erofs_zeropage_huge_get(struct erofs_zeropage *zp)
+{
+	return -EOPNOTSUPP;
+}
+static inline void erofs_zeropage_huge_put(struct erofs_zeropage *zp) {}
+static inline bool erofs_zeropage_huge_mmap(struct vm_area_struct *vma)
+{
+	return false;
+}
+#endif
+
 #else
 static inline int erofs_zeropage_init_sb(struct super_block *sb) { return 0; }
 static inline void erofs_zeropage_exit_sb(struct super_block *sb) {}

@@ -42,6 +42,30 @@ static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute erofs_zeropage_attr_enabled =
 	__ATTR(enabled, 0644, enabled_show, enabled_store);
 
+static ssize_t huge_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%d\n", READ_ONCE(erofs_zeropage_of(kobj)->huge));
+}
+
+static ssize_t huge_store(struct kobject *kobj, struct kobj_attribute *attr,
+			  const char *buf, size_t len)
+{
+	struct erofs_zeropage *zp = erofs_zeropage_of(kobj);
+	bool huge;
+	int err = kstrtobool(buf, &huge);
+
+	if (!err && huge)
+		err = erofs_zeropage_huge_get(zp);
+	if (err)
+		return err;
+	WRITE_ONCE(zp->huge, huge);
+	return len;
+}
+
+static struct kobj_attribute erofs_zeropage_attr_huge =
+	__ATTR(huge, 0644, huge_show, huge_store);
+
 #define EROFS_ZEROPAGE_WINDOW(_name)					\
 static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
@@ -92,6 +116,7 @@ EROFS_ZEROPAGE_COUNTER(read_bytes);
 
 static struct attribute *erofs_zeropage_attrs[] = {
 	&erofs_zeropage_attr_enabled.attr,
+	&erofs_zeropage_attr_huge.attr,
 	&erofs_zeropage_attr_read_window.attr,
 	&erofs_zeropage_attr_write_window.attr,
 	&erofs_zeropage_attr_hole_faults.attr,
@@ -122,6 +147,7 @@ void erofs_zeropage_exit_sb(struct super_block *sb)
 		kobject_put(zp->kobj);
 	}
 	sbi->zeropage = NULL;
+	erofs_zeropage_huge_put(zp);
 	free_percpu(zp->stats);
 	kfree(zp);
 }

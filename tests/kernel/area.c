@@ -29,7 +29,7 @@ struct file_under_test file;
 static const struct backing {
 	const char *name;
 	const char *pattern;
-	enum { PLAIN, LONE, TAIL, CACHED, TABLES } kind;
+	enum { PLAIN, LONE, TAIL, CACHED, TABLES, HUGE } kind;
 } backings[] = {
 	{ "hole",		"hhhhhhhhhhhhhhhh", PLAIN },
 	{ "data",		"dddddddddddddddd", PLAIN },
@@ -45,7 +45,13 @@ static const struct backing {
 	{ "cached-hole",	"hhhhhhhhhhhhhhhh", CACHED },
 	/* mapped so that its pages are in two page tables */
 	{ "hole-over-two-tables", "hhhhhhhhhhhhhhhh", TABLES },
+	/* mapped so that all that one page table holds of it is a hole; then data */
+	{ "huge-hole",		"h", HUGE },
+	{ "huge-hole-to-data",	"d", HUGE },
 };
+
+/* pages of these on either side of the page table */
+#define HUGE_MARGIN	8
 
 static bool page_is_mixed(size_t index)
 {
@@ -81,12 +87,30 @@ size_t area_find(const char *pattern)
 	errx(1, "the reference has no pages like %s", pattern);
 }
 
+/* a page table's worth of holes with a margin of them before and of @kind behind */
+static size_t find_huge(char kind)
+{
+	size_t holes = file.table / file.page + HUGE_MARGIN, run = 0, i, n;
+
+	for (i = 0; i + HUGE_MARGIN < file.pages; i++) {
+		for (n = 0; n < HUGE_MARGIN && page_matches(i + n, kind); n++)
+			;
+		if (run >= holes && n == HUGE_MARGIN)
+			return i - holes;
+		run = file.is_hole[i] ? run + 1 : 0;
+	}
+	errx(1, "the reference has no hole of %zu pages with %c behind", holes, kind);
+}
+
 static void set_up(struct area *a, const struct backing *backing)
 {
 	size_t start;
 
 	a->backing = backing->name;
-	if (backing->kind == TAIL) {
+	if (backing->kind == HUGE) {
+		a->nr = file.table / file.page + 2 * HUGE_MARGIN;
+		a->index = find_huge(*backing->pattern);
+	} else if (backing->kind == TAIL) {
 		a->nr = 8;
 		a->index = file.pages - a->nr;
 	} else {
@@ -106,7 +130,7 @@ static void set_up(struct area *a, const struct backing *backing)
 /* an address for the area with room before and behind, not aligned to a page table */
 static char *address(const struct area *a, const struct backing *backing)
 {
-	size_t room = 3 * file.table, start;
+	size_t room = 4 * file.table, start;
 	char *p = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
 		       MAP_NORESERVE, -1, 0);
 
@@ -115,6 +139,8 @@ static char *address(const struct area *a, const struct backing *backing)
 	start = ((uintptr_t)p + file.table - 1) / file.table * file.table;
 	if (backing->kind == TABLES)
 		start += file.table - a->nr / 2 * file.page;
+	else if (backing->kind == HUGE)
+		start += file.table - HUGE_MARGIN * file.page;
 	else
 		start += 32 * file.page;
 	munmap(p, room);
@@ -431,6 +457,28 @@ static bool in_hole(size_t index)
 	return true;
 }
 
+/* learn where the file system's huge page of zeros is; without, nothing is tested */
+static void find_huge_zero(void)
+{
+	size_t index = find_huge('h');
+	char *p = mmap(NULL, 3 * file.table, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t first;
+
+	p = (char *)(((uintptr_t)p + file.table - 1) / file.table * file.table);
+	p = mmap(p, file.table, PROT_READ, MAP_PRIVATE | MAP_FIXED, file.fd,
+		 index * file.page);
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	(void)*(volatile char *)p;
+	first = PM_PFN(pagemap_entry(p));
+	if (PM_PFN(pagemap_entry(p + file.table - file.page)) !=
+	    first + file.table / file.page - 1)
+		errx(1, "a hole as large as a page table is not mapped by a huge page");
+	munmap(p, file.table);
+	huge_zero_pfn = first;
+}
+
 void area_load(const char *name, const char *reference)
 {
 	struct stat st;
@@ -455,6 +503,8 @@ void area_load(const char *name, const char *reference)
 		err(1, "%s", reference);
 	for (i = 0; i < file.pages; i++)
 		file.is_hole[i] = in_hole(i);
+	if (file.huge)
+		find_huge_zero();
 }
 
 static char **only;	/* the cases that were asked for */
@@ -473,6 +523,10 @@ void area_arguments(int argc, char **argv)
 			file.active = false;
 			if (write_string(SWITCH, "N"))
 				errx(1, "cannot write %s", SWITCH);
+		} else if (!strcmp(argv[at], "--huge")) {
+			file.huge = true;
+			if (set_huge(true))
+				errx(1, "no huge zero mappings");
 		} else if (!strcmp(argv[at], "--chunk") && at + 1 < argc) {
 			file.chunk = atol(argv[++at]);
 		} else if (!strcmp(argv[at], "--case") && at + 1 < argc) {
@@ -482,8 +536,8 @@ void area_arguments(int argc, char **argv)
 		}
 	}
 	if (!only || argc - at != 2) {
-		fprintf(stderr, "usage: %s [--off|--stock] [--chunk BYTES] [--case NAME]...\n"
-			"       FILE REFERENCE\n", argv[0]);
+		fprintf(stderr, "usage: %s [--off|--stock|--huge] [--chunk BYTES]\n"
+			"       [--case NAME]... FILE REFERENCE\n", argv[0]);
 		exit(2);
 	}
 	area_load(argv[at], argv[at + 1]);
@@ -491,6 +545,8 @@ void area_arguments(int argc, char **argv)
 
 static bool has_backing(const struct backing *backing)
 {
+	if (file.huge || backing->kind == HUGE)
+		return file.huge && (backing->kind == HUGE || backing->kind == PLAIN);
 	return backing->kind != LONE || file.chunk <= file.page;
 }
 

@@ -22,6 +22,7 @@ struct file_under_test {
 	size_t chunk;		/* bytes a chunk */
 	unsigned char *is_hole;	/* for each page: it has to be one */
 	bool active;		/* holes are served by the zero page */
+	bool huge;		/* and those as large as a page table by a huge one */
 };
 
 extern struct file_under_test file;
@@ -56,9 +57,10 @@ struct area_case {
 
 /*
  * Run the cases on all backings: the main() of a test program.  Arguments:
- *	[--off|--stock] [--chunk BYTES] [--case NAME]... FILE REFERENCE
- * --off switches the feature off first, --stock says that there is none.  Chunks of
- * this size (default: a page) are holes if they are zeros.
+ *	[--off|--stock|--huge] [--chunk BYTES] [--case NAME]... FILE REFERENCE
+ * --off switches the feature off first, --stock says that there is none, --huge asks
+ * for huge zero mappings and takes the backings that matter to them.  Chunks of this
+ * size (default: a page) are holes if they are zeros.
  */
 int area_main(int argc, char **argv, const struct area_case *cases, size_t nr);
 

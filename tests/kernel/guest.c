@@ -3,6 +3,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,11 +55,34 @@ bool is_mapped(const void *addr)
 	return pagemap_entry(addr) & PM_PRESENT;
 }
 
+uint64_t huge_zero_pfn;
+
 bool maps_zero_page(const void *addr)
 {
+	const size_t huge = getpagesize() / sizeof(void *);
 	uint64_t entry = pagemap_entry(addr);
 
-	return (entry & PM_PRESENT) && PM_PFN(entry) == zero_pfn();
+	if (!(entry & PM_PRESENT))
+		return false;
+	return PM_PFN(entry) == zero_pfn() ||
+		(huge_zero_pfn && PM_PFN(entry) / huge == huge_zero_pfn / huge);
+}
+
+int set_huge(bool on)
+{
+	int ret = -ENOENT;
+	glob_t found;
+	size_t i;
+
+	if (glob("/sys/fs/erofs/*/zeropage/huge", 0, NULL, &found))
+		return ret;
+	for (i = 0; i < found.gl_pathc; i++) {
+		ret = write_string(found.gl_pathv[i], on ? "1" : "0");
+		if (ret)
+			break;
+	}
+	globfree(&found);
+	return ret;
 }
 
 long cached_pages(int fd)

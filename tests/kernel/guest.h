@@ -19,7 +19,11 @@ uint64_t zero_pfn(void);
 /* is there a page at @addr? */
 bool is_mapped(const void *addr);
 
-/* does @addr map the zero page? */
+/*
+ * does @addr map the zero page?  The pages of the file system's huge page of zeros
+ * are as good, once @huge_zero_pfn says where it begins.
+ */
+extern uint64_t huge_zero_pfn;
 bool maps_zero_page(const void *addr);
 
 /* pages of @fd in the page cache, by cachestat(2); -1 if it cannot be told */
@@ -30,6 +34,9 @@ long cached_pages_at(int fd, uint64_t start, uint64_t len);
 
 /* drop clean page cache, dentries and inodes */
 void drop_caches(void);
+
+/* ask all mounts for huge zero mappings, or no longer; 0, or -errno */
+int set_huge(bool on);
 
 /* a field of /proc/self/smaps for the mapping that starts at @addr, kB; -1 if none */
 long smaps_kb(const void *addr, const char *field);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * zeropage FILE REFERENCE - holes of FILE, on EROFS, map the zero page; all else
- * is as with any file system.  REFERENCE has the bytes that FILE must have.
+ * zeropage FILE REFERENCE DENSE - holes of FILE, on EROFS, map the zero page; all
+ * else is as with any file system.  REFERENCE has the bytes that FILE must have.
+ * DENSE, on the same mount, begins with the data of two page tables and ends with a
+ * hole of as much.
  *
- * zeropage --stock FILE REFERENCE - the negative: the same questions to a module
+ * zeropage --stock FILE REFERENCE DENSE - the negative: the same questions to a module
  * without the feature must be answered the other way.
  */
 #define _GNU_SOURCE
@@ -34,7 +36,7 @@
 
 #define SWITCH	"/sys/module/erofs/parameters/zeropage"
 
-static int fd, ref_fd;
+static int fd, ref_fd, dense_fd;
 static const char *ref;		/* the reference, mapped */
 static size_t size, pages;	/* of the file; pages are rounded up */
 static size_t page;		/* bytes a page */
@@ -585,6 +587,143 @@ static int mount_switch_turns_it_off(void)
 	return 0;
 }
 
+/* a mapping of @fd that begins where a page table does */
+static char *map_aligned(int fd, size_t len, size_t offset)
+{
+	char *p = mmap(NULL, len + table, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	p = (char *)(((uintptr_t)p + table - 1) & ~(table - 1));
+	p = mmap(p, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, offset);
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	return p;
+}
+
+/* pages at @p that are the file system's huge page of zeros, from its start */
+static size_t maps_huge(const char *p)
+{
+	uint64_t first = PM_PFN(pagemap_entry(p));
+	size_t i;
+
+	if (first == zero_pfn() || first % (table / page))
+		return 0;
+	for (i = 0; i < table / page; i++)
+		if (PM_PFN(pagemap_entry(p + i * page)) != first + i)
+			break;
+	return i;
+}
+
+static long status_kb(const char *field)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kb = -1;
+
+	while (f && kb < 0 && fgets(line, sizeof(line), f))
+		if (!strncmp(line, field, strlen(field)))
+			kb = atol(line + strlen(field) + 1);
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+/* one fault, one entry, no page table below it; and back to PTEs at a write */
+static int huge_hole_is_one_entry(void)
+{
+	const size_t nr = table / page;
+	size_t hole = find_run(0, 2 * nr, true), i;
+	char *before = map_aligned(fd, 2 * table, hole * page), *p, *other;
+	long long faults, zeros;
+	long tables;
+
+	expect(!set_huge(true), "cannot ask for it");
+	p = map_aligned(fd, 2 * table, hole * page);
+	faults = counter("hole_faults");
+	zeros = counter("zero_pages");
+	tables = status_kb("VmPTE");
+	(void)*(volatile char *)(p + 100 * page);
+	expect(maps_huge(p) == nr, "%zu pages are of the huge page", maps_huge(p));
+	expect(!is_mapped(p + table), "more than a page table's worth was mapped");
+	expect(counter("hole_faults") == faults + 1, "hole_faults");
+	expect(counter("zero_pages") == zeros + (long long)nr, "zero_pages");
+	expect(status_kb("VmPTE") == tables, "page tables grew from %ld to %ld kB",
+	       tables, status_kb("VmPTE"));
+	expect(!smaps_kb(p, "Rss") && !smaps_kb(p, "FilePmdMapped"), "Rss %ld kB",
+	       smaps_kb(p, "Rss"));
+
+	other = map_aligned(fd, table, hole * page);
+	(void)*(volatile char *)other;
+	expect(maps_huge(other) == nr, "another mapping");
+	p[200 * page + 3] = 5;
+	expect(p[200 * page + 3] == 5, "the write is lost");
+	for (i = 0; i < nr; i++)
+		expect(i == 200 || !memcmp(p + i * page, ref + hole * page, page),
+		       "page %zu after the write", i);
+	expect(!maps_huge(p), "still the huge page");
+	expect(smaps_kb(p, "Rss") == (long)page / 1024, "Rss %ld kB",
+	       smaps_kb(p, "Rss"));
+	expect(maps_huge(other) == nr && !memchr(other, 5, table), "the other changed");
+
+	/* mappings made before stay as they are, new ones are as the switch says */
+	(void)*(volatile char *)before;
+	expect(maps_zero_page(before), "a mapping made before is huge");
+	expect(!set_huge(false), "cannot turn it off");
+	(void)*(volatile char *)(p + table);
+	expect(maps_huge(p + table) == nr, "a mapping that had it lost it");
+	munmap(other, table);
+	other = map_aligned(fd, table, hole * page);
+	(void)*(volatile char *)other;
+	expect(maps_zero_page(other), "off, and huge");
+	munmap(other, table);
+	munmap(before, 2 * table);
+	munmap(p, 2 * table);
+	return 0;
+}
+
+/* data, which the page cache may have in folios as large as a page table, has PTEs */
+static int huge_mapping_maps_data_by_ptes(void)
+{
+	size_t len = 4 * table, i;
+	int huge;
+	char *p;
+
+	for (huge = 0; huge < 2; huge++) {
+		long kb;
+
+		drop_caches();
+		expect(!set_huge(huge), "cannot set it");
+		p = map_aligned(dense_fd, len, 0);
+		madvise(p, len, MADV_HUGEPAGE);
+		for (i = 0; i < len; i += page)
+			expect(!*(volatile char *)(p + i) == (i >= 2 * table),
+			       "page %zu", i / page);
+		kb = smaps_kb(p, "FilePmdMapped");
+		expect((kb > 0) == !huge, "huge %d: %ld kB mapped by PMDs", huge, kb);
+		expect(!!maps_huge(p + 2 * table) == huge, "the hole behind");
+		expect(smaps_kb(p, "Rss") == (long)(2 * table / 1024), "Rss");
+		munmap(p, len);
+	}
+	expect(!set_huge(false), "cannot turn it off");
+	return 0;
+}
+
+static int huge_mapping_pass_is_exact(void)
+{
+	int ret;
+	char *p;
+
+	expect(!set_huge(true), "cannot ask for it");
+	p = map_aligned(fd, size, 0);
+	drop_caches();
+	madvise(p, size, MADV_HUGEPAGE);
+	read_pass(p);
+	ret = compare(p);
+	unmap(p);
+	expect(!set_huge(false), "cannot turn it off");
+	return ret ? ret : expect_data_cached();
+}
+
 #define TRACING	"/sys/kernel/tracing/"
 
 static int tracepoint_shows_the_fault(void)
@@ -637,11 +776,15 @@ static const struct ktap_case cases[] = {
 	{ "windows-bound-the-fault", windows_bound_the_fault },
 	{ "mount-switch-turns-it-off", mount_switch_turns_it_off },
 	{ "tracepoint-shows-the-fault", tracepoint_shows_the_fault },
+	{ "huge-hole-is-one-entry", huge_hole_is_one_entry },
+	{ "huge-mapping-maps-data-by-ptes", huge_mapping_maps_data_by_ptes },
+	{ "huge-mapping-pass-is-exact", huge_mapping_pass_is_exact },
 };
 
-#define NOT_STOCK_CASES	7
+#define NOT_STOCK_CASES	10
 
-static void load_reference(const char *file, const char *reference)
+static void load_reference(const char *file, const char *reference,
+			   const char *dense)
 {
 	static const char zeros[65536];
 	struct stat st;
@@ -653,6 +796,9 @@ static void load_reference(const char *file, const char *reference)
 		err(1, "%s", file);
 	if (ref_fd < 0)
 		err(1, "%s", reference);
+	dense_fd = open(dense, O_RDONLY);
+	if (dense_fd < 0)
+		err(1, "%s", dense);
 	page = getpagesize();
 	table = page * (page / sizeof(void *));
 	size = st.st_size;
@@ -672,12 +818,12 @@ static void load_reference(const char *file, const char *reference)
 
 int main(int argc, char **argv)
 {
-	stock = argc == 4 && !strcmp(argv[1], "--stock");
-	if (argc != 3 + stock) {
-		fprintf(stderr, "usage: zeropage [--stock] FILE REFERENCE\n");
+	stock = argc == 5 && !strcmp(argv[1], "--stock");
+	if (argc != 4 + stock) {
+		fprintf(stderr, "usage: zeropage [--stock] FILE REFERENCE DENSE\n");
 		return 2;
 	}
-	load_reference(argv[1 + stock], argv[2 + stock]);
+	load_reference(argv[1 + stock], argv[2 + stock], argv[3 + stock]);
 	return ktap_run(cases, sizeof(cases) / sizeof(*cases) -
 			NOT_STOCK_CASES * stock);
 }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Holes that are mapped by huge pages of zeros, where a mount asks for it.
+ *
+ * A read fault in a hole that covers all of a PMD's range puts one PMD entry there
+ * and no page table below it.  The entry is a special one, which needs a mapping
+ * with VM_MIXEDMAP; so only mappings made while the mount asks for it have it.
+ *
+ * What is different from the zero PTEs of zeropage.c:
+ *
+ * - The page is our own: the core's huge zero page is not for modules.  It is
+ *   allocated when the first mount asks for it and freed with the last.  Pages that
+ *   were taken from it by get_user_pages() hold it by reference, as any page.
+ * - COW and long-term pins.  A write, or a pin that has to unshare, makes the core
+ *   split the entry.  Splitting a special entry of a file is clearing it: the fault
+ *   goes on in the page table that is put there, as zeropage.c describes.
+ * - Zapping.  In a VM_MIXEDMAP mapping zap_huge_pmd() takes every huge entry for
+ *   a special one and undoes no rss nor mapcount.  A page-cache folio must never be
+ *   mapped by a PMD there: every fault that is to end in a page-cache page puts a
+ *   page table there first, after which the core maps it by PTEs.
+ * - Price.  The core leaves VM_MIXEDMAP mappings out of mlock(), KSM, khugepaged
+ *   and NUMA balancing, private copies in them included.  That is why it is not
+ *   the default.
+ */
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/userfaultfd_k.h>
+#include "compat.h"
+#include "hole.h"
+#include "zeropage.h"
+
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+
+static DEFINE_MUTEX(erofs_huge_lock);
+static struct folio *erofs_huge_zero;	/* there while somebody uses it */
+static unsigned int erofs_huge_users;	/* mounts that have ever asked for it */
+
+/**
+ * erofs_zeropage_huge_get - get the huge page of zeros for a mount
+ * @zp: of the mount, which keeps it until erofs_zeropage_huge_put()
+ *
+ * Return: 0, -ENOMEM, or -EOPNOTSUPP if this machine has no huge pages.
+ */
+int erofs_zeropage_huge_get(struct erofs_zeropage *zp)
+{
+	int err = 0;
+
+	if (!has_transparent_hugepage())
+		return -EOPNOTSUPP;
+	mutex_lock(&erofs_huge_lock);
+	if (!zp->huge_zero) {
+		if (!erofs_huge_users)
+			erofs_huge_zero = folio_alloc(GFP_KERNEL | __GFP_ZERO,
+						      HPAGE_PMD_ORDER);
+		if (erofs_huge_zero) {
+			++erofs_huge_users;
+			/* pairs with the read in erofs_zeropage_huge_fault() */
+			smp_store_release(&zp->huge_zero, erofs_huge_zero);
+		} else {
+			err = -ENOMEM;
+		}
+	}
+	mutex_unlock(&erofs_huge_lock);
+	return err;
+}
+
+/**
+ * erofs_zeropage_huge_put - undo erofs_zeropage_huge_get(), if there was one
+ * @zp: of a mount that no mapping uses any more
+ */
+void erofs_zeropage_huge_put(struct erofs_zeropage *zp)
+{
+	if (!zp->huge_zero)
+		return;
+	mutex_lock(&erofs_huge_lock);
+	if (!--erofs_huge_users)
+		folio_put(erofs_huge_zero);
+	mutex_unlock(&erofs_huge_lock);
+}
+
+static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
+					    unsigned int order)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct inode *inode = file_inode(vma->vm_file);
+	unsigned long start = ALIGN_DOWN(vmf->address, PMD_SIZE);
+	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	struct folio *zero = smp_load_acquire(&erofs_zeropage(inode)->huge_zero);
+	pgoff_t first, end;
+
+	if (order != PMD_ORDER || start < vma->vm_start ||
+	    start + PMD_SIZE > vma->vm_end)
+		return VM_FAULT_FALLBACK;
+	if (vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE))
+		return VM_FAULT_FALLBACK;
+	/* write protection of what is not there yet is kept in PTEs */
+	if (!zero || userfaultfd_wp(vma) || !erofs_zeropage_wanted(vmf))
+		return VM_FAULT_FALLBACK;
+
+	first = vmf->pgoff - ((vmf->address - start) >> PAGE_SHIFT);
+	end = first + HPAGE_PMD_NR;
+	if (end > eof || erofs_hole_run(inode, first, &end) <= 0 ||
+	    end != first + HPAGE_PMD_NR)
+		return VM_FAULT_FALLBACK;
+
+	erofs_zeropage_count_fault(vmf, first, HPAGE_PMD_NR);
+	return erofs_vmf_insert_pmd(vmf, folio_pfn(zero));
+}
+
+/* data is mapped by PTEs only, so it has to find a page table */
+static vm_fault_t erofs_zeropage_small_fault(struct vm_fault *vmf)
+{
+	if (!erofs_install_page_table(vmf))
+		return VM_FAULT_NOPAGE;
+	return erofs_zeropage_fault(vmf);
+}
+
+/* without a page table ->fault comes first; once there is one, it stays */
+static vm_fault_t erofs_zeropage_map_pages(struct vm_fault *vmf, pgoff_t start,
+					   pgoff_t end)
+{
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+
+	if (pmd_none(pmd) || pmd_leaf(pmd))
+		return 0;
+	return filemap_map_pages(vmf, start, end);
+}
+
+static const struct vm_operations_struct erofs_zeropage_huge_vm_ops = {
+	.fault		= erofs_zeropage_small_fault,
+	.huge_fault	= erofs_zeropage_huge_fault,
+	.map_pages	= erofs_zeropage_map_pages,
+};
+
+/**
+ * erofs_zeropage_huge_mmap - let a new mapping have huge zero mappings
+ * @vma: a mapping of a chunk-based file
+ *
+ * Return: whether it may.
+ */
+bool erofs_zeropage_huge_mmap(struct vm_area_struct *vma)
+{
+	struct erofs_zeropage *zp = erofs_zeropage(file_inode(vma->vm_file));
+
+	if (!zp || !READ_ONCE(zp->huge) ||
+	    ALIGN(vma->vm_start, PMD_SIZE) + PMD_SIZE > vma->vm_end)
+		return false;
+	vm_flags_set(vma, VM_MIXEDMAP);
+	vma->vm_ops = &erofs_zeropage_huge_vm_ops;
+	return true;
+}
+
+#endif	/* CONFIG_ARCH_SUPPORTS_PMD_PFNMAP */
