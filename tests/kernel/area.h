@@ -36,6 +36,7 @@ struct area {
 	size_t bytes;		/* of it, up to the end of the file */
 	char *want;		/* the model: what these bytes have to be */
 	bool cached;		/* its holes may be in the page cache */
+	bool special;		/* mapped in the way that huge zero mappings need */
 };
 
 struct area_case {

@@ -57,7 +57,7 @@ struct pm_scan_arg {
 #endif
 
 #define PM_SOFT_DIRTY	(1ULL << 55)
-#define MOST_PAGES	64
+#define MOST_PAGES	1024
 
 /* /proc/PID/mem writes even where the process may not */
 static int proc_mem(struct area *a)
@@ -274,6 +274,14 @@ static int check_written(const struct area *a, uint64_t flags)
 	return 0;
 }
 
+/* special mappings are not for userfaultfd */
+static int refused(int fd, struct area *a)
+{
+	expect(uffd_register(fd, a, UFFDIO_REGISTER_MODE_WP) == EINVAL, "register");
+	close(fd);
+	return area_check(a);
+}
+
 static int track_writes(struct area *a, bool read_first)
 {
 	int fd = uffd_open(UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED);
@@ -282,6 +290,8 @@ static int track_writes(struct area *a, bool read_first)
 	expect(fd >= 0, "userfaultfd: %s", strerror(errno));
 	if (read_first)
 		area_read(a);
+	if (a->special)
+		return refused(fd, a);
 	expect(!uffd_register(fd, a, UFFDIO_REGISTER_MODE_WP), "register: %s",
 	       strerror(errno));
 	expect(!uffd_protect(fd, a, true), "protect: %s", strerror(errno));
@@ -324,6 +334,8 @@ static int uffd_wp_rounds(struct area *a)
 	size_t i;
 
 	expect(fd >= 0, "userfaultfd: %s", strerror(errno));
+	if (a->special)
+		return refused(fd, a);
 	expect(!uffd_register(fd, a, UFFDIO_REGISTER_MODE_WP), "register");
 	expect(!uffd_protect(fd, a, true), "protect");
 	for (round = 0; round < 4; round++) {
@@ -356,6 +368,8 @@ static int uffd_wp_fork(struct area *a)
 	int fd = uffd_open(UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED);
 
 	expect(fd >= 0, "userfaultfd: %s", strerror(errno));
+	if (a->special)
+		return refused(fd, a);
 	expect(!uffd_register(fd, a, UFFDIO_REGISTER_MODE_WP), "register");
 	expect(!uffd_protect(fd, a, true), "protect");
 	area_peek(a, 0);

@@ -139,7 +139,7 @@ static int splice_out(struct area *a)
 	int pipes[2], ret;
 
 	expect(!pipe(pipes), "pipe");
-	expect(fcntl(pipes[1], F_SETPIPE_SZ, 32 * file.page) > 0, "pipe size");
+	expect(fcntl(pipes[1], F_SETPIPE_SZ, 2 * bytes) > 0, "pipe size");
 	area_peek(a, a->nr / 2);
 	expect(vmsplice(pipes[1], &iov, 1, 0) == (ssize_t)bytes, "%s: vmsplice: %s",
 	       a->backing, strerror(errno));
