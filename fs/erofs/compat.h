@@ -60,4 +60,34 @@ erofs_readahead_split(struct readahead_control *rac,
 	return part->_nr_pages;
 }
 
+/*
+ * Make @part a request for new folios of one page each, as @rac has them: from page
+ * @index on, to @end, or to a page that somebody else has brought in.  Returns the
+ * page to go on with.
+ */
+static inline pgoff_t erofs_readahead_add(struct readahead_control *rac,
+					  struct readahead_control *part,
+					  pgoff_t index, pgoff_t end)
+{
+	gfp_t gfp = readahead_gfp_mask(rac->mapping);
+
+	*part = (struct readahead_control) {
+		.file = rac->file,
+		.mapping = rac->mapping,
+		.ra = rac->ra,
+		._index = index,
+	};
+	for (; index < end; ++index) {
+		struct folio *folio = filemap_alloc_folio(gfp, 0);
+
+		if (!folio || filemap_add_folio(rac->mapping, folio, index, gfp)) {
+			if (folio)
+				folio_put(folio);
+			return index + 1;
+		}
+		++part->_nr_pages;
+	}
+	return index;
+}
+
 #endif	/* __EROFS_COMPAT_H */

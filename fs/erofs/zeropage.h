@@ -68,7 +68,7 @@ ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 				   struct pipe_inode_info *pipe, size_t len,
 				   unsigned int flags);
-bool erofs_zeropage_readahead(struct readahead_control *rac);
+bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode);
 
 /* huge special entries have to be known for what they are everywhere */
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
@@ -93,7 +93,8 @@ static inline void erofs_zeropage_exit_sb(struct super_block *sb) {}
 #define erofs_zeropage_mmap		generic_file_readonly_mmap
 #define erofs_zeropage_read_iter(iocb, to)	filemap_read(iocb, to, 0)
 #define erofs_zeropage_splice_read	filemap_splice_read
-static inline bool erofs_zeropage_readahead(struct readahead_control *rac)
+static inline bool erofs_zeropage_readahead(struct readahead_control *rac,
+					    struct inode *inode)
 {
 	return false;
 }

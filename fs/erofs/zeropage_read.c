@@ -178,35 +178,6 @@ ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 }
 
 /*
- * Read the data pages of a folio that was dropped because it held holes as well,
- * one by one: a larger folio would bring the holes back.
- */
-static void erofs_readahead_pages(struct readahead_control *rac, pgoff_t index,
-				  pgoff_t end)
-{
-	struct address_space *mapping = rac->mapping;
-	gfp_t gfp = readahead_gfp_mask(mapping);
-
-	while (index < end) {
-		pgoff_t run = end;
-		int hole = erofs_hole_run(mapping->host, index, &run);
-
-		if (hole < 0)
-			return;
-		for (; !hole && index < run; ++index) {
-			struct folio *folio = filemap_alloc_folio(gfp, 0);
-
-			if (!folio)
-				return;
-			if (!filemap_add_folio(mapping, folio, index, gfp))
-				mapping->a_ops->read_folio(rac->file, folio);
-			folio_put(folio);
-		}
-		index = run;
-	}
-}
-
-/*
  * Take the next folio of @rac out of the page cache, unread.  read_pages() does the
  * same with folios that a file system leaves; whoever waits for the folio's lock
  * finds it truncated and looks again.
@@ -227,19 +198,46 @@ static bool erofs_readahead_drop(struct readahead_control *rac, pgoff_t *index,
 	return true;
 }
 
+/*
+ * Read the data pages of a folio that was dropped because it held holes as well,
+ * in folios of one page: a larger one would bring the holes back.
+ */
+static void erofs_readahead_pages(struct readahead_control *rac,
+				  struct inode *inode, pgoff_t index, pgoff_t end)
+{
+	struct readahead_control part;
+	pgoff_t first, last;
+
+	while (index < end) {
+		pgoff_t run = end;
+		int hole = erofs_hole_run(inode, index, &run);
+
+		if (hole < 0)
+			return;
+		while (!hole && index < run) {
+			index = erofs_readahead_add(rac, &part, index, run);
+			if (!readahead_count(&part))
+				continue;
+			rac->mapping->a_ops->readahead(&part);
+			while (erofs_readahead_drop(&part, &first, &last))
+				;
+		}
+		index = run;
+	}
+}
+
 /**
  * erofs_zeropage_readahead - keep holes out of what is read ahead
  * @rac: the request, whose folios are locked and in the page cache
+ * @inode: the inode whose chunk index tells; the page cache may be another's
  *
  * Folios that are all data are read as upstream does, in as many pieces as holes
  * leave.  Folios of holes are taken out of the page cache again.
  *
  * Return: false if there is no hole, and the caller has to do it all.
  */
-bool erofs_zeropage_readahead(struct readahead_control *rac)
+bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode)
 {
-	struct address_space *mapping = rac->mapping;
-	struct inode *inode = mapping->host;
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	const pgoff_t end = readahead_index(rac) + readahead_count(rac);
 	pgoff_t index = readahead_index(rac), run = end, first, last;
@@ -255,13 +253,13 @@ bool erofs_zeropage_readahead(struct readahead_control *rac)
 		struct readahead_control data;
 
 		if (!hole && erofs_readahead_split(rac, &data, run)) {
-			mapping->a_ops->readahead(&data);
+			rac->mapping->a_ops->readahead(&data);
 			/* an error leaves folios, locked */
 			while (erofs_readahead_drop(&data, &first, &last))
 				;
 		} else if (erofs_readahead_drop(rac, &first, &last) &&
 			   last - first > 1) {
-			erofs_readahead_pages(rac, first, min(last, eof));
+			erofs_readahead_pages(rac, inode, first, min(last, eof));
 		}
 		index = erofs_readahead_next(rac);
 		run = end;

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading for the page cache of shared inodes.
+ *
+ * A folio of a shared inode is filled with the blocks of the file that asks for it:
+ * that file is open, so its image, its devices and its index stay.  If they cannot be
+ * read, the blocks of another member are tried before the error is given to who asked.
+ * What another member has is protected from its eviction by the rwsem of the shared
+ * inode, which leaving takes; allocations below it must not get there by reclaim.
+ *
+ * Folios are counted by erofs_onlinefolio_*(), as in file-backed mounts.
+ */
+#include <linux/bio.h>
+#include <linux/sched/mm.h>
+#include <linux/wait_bit.h>
+#include "ishare.h"
+#include "zeropage.h"
+
+struct erofs_ishare_read {
+	struct erofs_member *member;
+	struct erofs_map_blocks map;
+	struct erofs_map_dev dev;	/* where the bio ends */
+	struct bio *bio;
+	unsigned int pages;		/* at most, that will be asked for */
+	blk_opf_t opf;
+};
+
+/* what a block has behind the end of the file is in no fingerprint */
+static void erofs_ishare_zero_tail(struct folio *folio)
+{
+	loff_t size = i_size_read(folio->mapping->host), pos = folio_pos(folio);
+
+	if (pos + folio_size(folio) > size)
+		folio_zero_segment(folio, size - pos, folio_size(folio));
+}
+
+static void erofs_ishare_end_io(struct bio *bio)
+{
+	struct erofs_member *member = bio->bi_private;
+	int err = blk_status_to_errno(bio->bi_status);
+	struct folio_iter fi;
+
+	bio_for_each_folio_all(fi, bio) {
+		erofs_ishare_zero_tail(fi.folio);
+		erofs_onlinefolio_end(fi.folio, err, false);
+	}
+	/* those of file-backed mounts are freed by who allocated them */
+	if (bio->bi_bdev)
+		bio_put(bio);
+	if (atomic_dec_and_test(&member->reads))
+		wake_up_var(&member->reads);
+}
+
+static void erofs_ishare_submit(struct erofs_ishare_read *rd)
+{
+	struct bio *bio = rd->bio;
+
+	if (!bio)
+		return;
+	rd->bio = NULL;
+	atomic_inc(&rd->member->reads);
+	bio->bi_private = rd->member;
+	bio->bi_end_io = erofs_ishare_end_io;
+	if (bio->bi_bdev)
+		submit_bio(bio);
+	else
+		erofs_fileio_submit_bio(bio);
+}
+
+/* add a part of a folio that is at @pa of the device; *@added: that it is in the bio */
+static int erofs_ishare_add(struct erofs_ishare_read *rd, struct folio *folio,
+			    unsigned int ofs, unsigned int len, erofs_off_t pa,
+			    bool *added)
+{
+	struct super_block *sb = rd->member->inode->i_sb;
+	struct erofs_map_dev dev = {
+		.m_deviceid = rd->map.m_deviceid,
+		.m_pa = pa,
+	};
+	int err = erofs_map_dev(sb, &dev);
+
+	if (err)
+		return err;
+	if (rd->bio && (dev.m_bdev != rd->dev.m_bdev || dev.m_dif != rd->dev.m_dif ||
+			dev.m_pa != rd->dev.m_pa ||
+			!bio_add_folio(rd->bio, folio, len, ofs))) {
+		erofs_ishare_submit(rd);
+		*added = false;
+	}
+	if (!rd->bio) {
+		rd->bio = erofs_is_fileio_mode(EROFS_SB(sb)) ?
+			erofs_fileio_bio_alloc(&dev) :
+			bio_alloc(dev.m_bdev, bio_max_segs(rd->pages), rd->opf,
+				  GFP_KERNEL);
+		rd->bio->bi_iter.bi_sector = dev.m_pa >> SECTOR_SHIFT;
+		bio_add_folio_nofail(rd->bio, folio, len, ofs);
+		*added = false;
+	}
+	/* it is seen once at the end of a bio for each run of it in there */
+	if (!*added)
+		erofs_onlinefolio_split(folio);
+	*added = true;
+	rd->dev = dev;
+	rd->dev.m_pa += len;
+	return 0;
+}
+
+static int erofs_ishare_copy_inline(struct inode *inode, struct folio *folio,
+				    unsigned int ofs, unsigned int len,
+				    erofs_off_t pa)
+{
+	struct erofs_buf buf = __EROFS_BUF_INITIALIZER;
+	void *src = erofs_read_metabuf(&buf, inode->i_sb, pa, EROFS_KMAP);
+
+	if (IS_ERR(src))
+		return PTR_ERR(src);
+	memcpy_to_folio(folio, ofs, src, len);
+	erofs_put_metabuf(&buf);
+	return 0;
+}
+
+/* fill one locked folio, which is unlocked when that has ended, well or not */
+static int erofs_ishare_fill(struct erofs_ishare_read *rd, struct folio *folio)
+{
+	struct inode *inode = rd->member->inode;
+	struct erofs_map_blocks *map = &rd->map;
+	const loff_t pos = folio_pos(folio);
+	const unsigned int size = folio_size(folio);
+	unsigned int ofs = 0, len;
+	bool added = false;
+	int err = 0;
+
+	erofs_onlinefolio_init(folio);
+	while (ofs < size) {
+		u64 skip;
+
+		if (!in_range(pos + ofs, map->m_la, map->m_llen)) {
+			map->m_la = pos + ofs;
+			map->m_llen = size - ofs;
+			err = erofs_map_blocks(inode, map);
+			if (err)
+				break;
+		}
+		skip = pos + ofs - map->m_la;
+		len = min_t(u64, map->m_llen - skip, size - ofs);
+		if (map->m_flags & EROFS_MAP_META)
+			err = erofs_ishare_copy_inline(inode, folio, ofs, len,
+						       map->m_pa + skip);
+		else if (map->m_flags & EROFS_MAP_MAPPED)
+			err = erofs_ishare_add(rd, folio, ofs, len,
+					       map->m_pa + skip, &added);
+		else
+			folio_zero_segment(folio, ofs, ofs + len);
+		if (err)
+			break;
+		if (!(map->m_flags & EROFS_MAP_MAPPED) ||
+		    (map->m_flags & EROFS_MAP_META))
+			added = false;
+		ofs += len;
+	}
+	erofs_onlinefolio_end(folio, err, false);
+	return err;
+}
+
+/* all folios of @rac by the blocks of @member, which stays */
+static void erofs_ishare_readahead_from(struct readahead_control *rac,
+					struct erofs_member *member, blk_opf_t opf)
+{
+	struct inode *inode = member->inode;
+	struct erofs_ishare_read rd = {
+		.member = member,
+		.pages = readahead_count(rac),
+		.opf = REQ_OP_READ | opf,
+	};
+	struct folio *folio;
+
+	if (erofs_inode_is_data_compressed(EROFS_I(inode)->datalayout)) {
+		inode->i_data.a_ops->readahead(rac);
+		return;
+	}
+	if (erofs_zeropage_readahead(rac, inode))
+		return;
+	while ((folio = readahead_folio(rac)))
+		erofs_ishare_fill(&rd, folio);
+	erofs_ishare_submit(&rd);
+}
+
+/* the member that is read by @file */
+static struct erofs_member *erofs_ishare_asker(struct address_space *mapping,
+					       struct file *file)
+{
+	if (!file || file->f_mapping != mapping)
+		return NULL;
+	return EROFS_I(file_inode(file))->ishare;
+}
+
+static void erofs_ishare_readahead(struct readahead_control *rac)
+{
+	struct erofs_member *member = erofs_ishare_asker(rac->mapping, rac->file);
+
+	/* folios that are left are dropped, and read one by one when they are needed */
+	if (member)
+		erofs_ishare_readahead_from(rac, member, REQ_RAHEAD);
+}
+
+/* one locked folio; waits until it is unlocked */
+static void erofs_ishare_read_one(struct erofs_member *member, struct file *file,
+				  struct folio *folio)
+{
+	struct inode *inode = member->inode;
+
+	if (erofs_inode_is_data_compressed(EROFS_I(inode)->datalayout)) {
+		struct erofs_share *share = member->share;
+		DEFINE_READAHEAD(rac, file, NULL, folio->mapping, folio->index);
+
+		rac._nr_pages = folio_nr_pages(folio);
+		mutex_lock(&share->other_lock);
+		share->other = inode;
+		WRITE_ONCE(share->other_task, current);
+		folio_get(folio);	/* read-ahead gives up one */
+		inode->i_data.a_ops->readahead(&rac);
+		WRITE_ONCE(share->other_task, NULL);
+		mutex_unlock(&share->other_lock);
+	} else {
+		struct erofs_ishare_read rd = {
+			.member = member,
+			.pages = folio_nr_pages(folio),
+			.opf = REQ_OP_READ,
+		};
+
+		erofs_ishare_fill(&rd, folio);
+		erofs_ishare_submit(&rd);
+	}
+	folio_wait_locked(folio);
+}
+
+/*
+ * Try the members but @tried, or all, for a folio that is unlocked and not up to
+ * date.  Returns with it unlocked.
+ */
+static void erofs_ishare_read_others(struct erofs_share *share, struct file *file,
+				     struct erofs_member *tried, struct folio *folio)
+{
+	unsigned int nofs = memalloc_nofs_save();
+	struct erofs_member *member;
+
+	down_read(&share->lock);
+	list_for_each_entry(member, &share->members, of_share) {
+		if (member == tried)
+			continue;
+		folio_lock(folio);
+		if (folio_test_uptodate(folio) || !folio->mapping) {
+			folio_unlock(folio);
+			break;
+		}
+		erofs_ishare_read_one(member, file, folio);
+		if (folio_test_uptodate(folio))
+			break;
+	}
+	up_read(&share->lock);
+	memalloc_nofs_restore(nofs);
+}
+
+static int erofs_ishare_read_folio(struct file *file, struct folio *folio)
+{
+	struct erofs_share *share = erofs_share_of(folio->mapping);
+	struct erofs_member *member = erofs_ishare_asker(folio->mapping, file);
+
+	/* who asks for one folio waits for it: here it is known if that was in vain */
+	if (member)
+		erofs_ishare_read_one(member, file, folio);
+	else
+		folio_unlock(folio);
+	if (!folio_test_uptodate(folio))
+		erofs_ishare_read_others(share, file, member, folio);
+	return 0;
+}
+
+const struct address_space_operations erofs_ishare_aops = {
+	.read_folio	= erofs_ishare_read_folio,
+	.readahead	= erofs_ishare_readahead,
+	.migrate_folio	= filemap_migrate_folio,
+	.direct_IO	= noop_direct_IO,
+};

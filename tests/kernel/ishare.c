@@ -1,0 +1,756 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ishare FOLDER - files of equal content share their pages (mount options inode_share
+ * and domain_id).  FOLDER has the images that ishare.test makes and, in "tree", the
+ * files that are in them.  /disk0 and /disk1 are the images "one" and "two".
+ *
+ * The question that started it: two files with equal bytes are mapped by a process;
+ * are these the same pages?  /proc/self/pagemap tells.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "../ktap.h"
+#include "guest.h"
+
+#define RAM	"ram.img"	/* a guest's memory, with holes */
+#define DENSE	"dense.bin"	/* 4 MiB without holes, its size is no multiple of a page */
+#define PARAM	"/sys/module/erofs/parameters/ishare_domain"
+#define TRACING	"/sys/kernel/tracing/"
+
+static const char *folder;
+static size_t page;
+
+/* what a case has mounted and opened; both are undone after it */
+static char mounted[8][PATH_MAX];
+static int nr_mounted, first_fd;
+
+static const char *in_folder(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return path;
+}
+
+/* mount @source, a device or an image in the folder, at /m/@where; 0 or -errno */
+static int attach(const char *source, const char *where, const char *options)
+{
+	char target[PATH_MAX];
+
+	mkdir("/m", 0755);
+	snprintf(target, sizeof(target), "/m/%s", where);
+	mkdir(target, 0755);
+	if (mount(*source == '/' ? source : in_folder(source), target, "erofs",
+		  MS_RDONLY, options))
+		return -errno;
+	strcpy(mounted[nr_mounted++], target);
+	return 0;
+}
+
+static int share(const char *source, const char *where)
+{
+	return attach(source, where, "inode_share,domain_id=test");
+}
+
+static int detach(const char *where)
+{
+	char target[PATH_MAX];
+
+	snprintf(target, sizeof(target), "/m/%s", where);
+	return umount(target) ? -errno : 0;
+}
+
+static void clean_up(void)
+{
+	while (nr_mounted)
+		umount2(mounted[--nr_mounted], MNT_DETACH);
+	close_range(first_fd, ~0U, 0);
+}
+
+static int open_at(const char *where, const char *name, int flags)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/m/%s/%s", where, name);
+	return open(path, O_RDONLY | flags);
+}
+
+struct map { int fd; char *p; size_t size; };
+
+static struct map map_file(int fd)
+{
+	struct map m = { .fd = fd };
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		err(1, "the file of a case");
+	m.size = st.st_size;
+	m.p = mmap(NULL, m.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (m.p == MAP_FAILED)
+		err(1, "mmap");
+	return m;
+}
+
+static struct map map_at(const char *where, const char *name)
+{
+	return map_file(open_at(where, name, 0));
+}
+
+static struct map reference(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/tree/%s", folder, name);
+	return map_file(open(path, O_RDONLY));
+}
+
+/* pages that two mappings have in common, of those that hold data */
+static size_t common(struct map a, struct map b, size_t *data)
+{
+	static const char zeros[65536];
+	size_t i, same = 0;
+
+	*data = 0;
+	for (i = 0; i < a.size && i < b.size; i += page) {
+		size_t n = a.size - i < page ? a.size - i : page;
+		uint64_t pa, pb;
+
+		if (!memcmp(a.p + i, zeros, n))
+			continue;
+		(void)*(volatile char *)(b.p + i);
+		pa = pagemap_entry(a.p + i);
+		pb = pagemap_entry(b.p + i);
+		++*data;
+		same += (pa & PM_PRESENT) && (pb & PM_PRESENT) && PM_PFN(pa) == PM_PFN(pb);
+	}
+	return same;
+}
+
+static int same_bytes(struct map m, const char *name)
+{
+	struct map ref = reference(name);
+
+	expect(m.size == ref.size, "%s has %zu bytes, not %zu", name, m.size, ref.size);
+	expect(!memcmp(m.p, ref.p, m.size), "%s has other bytes", name);
+	return 0;
+}
+
+/* 0 if all data pages are shared, or none, as @shared says, and the bytes are right */
+static int expect_shared(struct map a, struct map b, const char *name, bool shared)
+{
+	size_t data, same;
+
+	if (same_bytes(a, name) || same_bytes(b, name))
+		return 1;
+	same = common(a, b, &data);
+	expect(data > 100, "%s: only %zu pages of data", name, data);
+	expect(same == (shared ? data : 0), "%s: %zu of %zu pages are the same", name,
+	       same, data);
+	return 0;
+}
+
+#define expect_ok(call)	do { if (call) return 1; } while (0)
+
+static int pair(const char *a, const char *b, const char *name, bool shared)
+{
+	expect_ok(expect_shared(map_at(a, name), map_at(b, name), name, shared));
+	return 0;
+}
+
+/* ---- same bytes, same page ---- */
+
+static int devices_share(void)
+{
+	expect(!share("/disk0", "a") && !share("/disk1", "b"), "mount: %s", strerror(errno));
+	drop_caches();
+	expect_ok(pair("a", "b", RAM, true));
+	return pair("a", "b", DENSE, true);
+}
+
+static int one_image_shares(void)
+{
+	expect(!share("/disk1", "a"), "mount");
+	return expect_shared(map_at("a", RAM), map_at("a", "again.img"), RAM, true);
+}
+
+static int file_backed_mounts_share(void)
+{
+	expect(!share("one", "a") && !share("/disk1", "b") && !share("two", "c"), "mount");
+	expect_ok(pair("a", "b", RAM, true));
+	expect_ok(pair("a", "c", DENSE, true));
+	return pair("c", "b", DENSE, true);
+}
+
+/* images of stock mkfs.erofs: plain, chunks of two sizes, compressed, inline tails */
+static int layouts_share(void)
+{
+	static const char * const images[] = {
+		"plain", "chunks", "large-chunks", "lz4", "inline",
+	};
+	size_t i, k;
+
+	for (i = 0; i < sizeof(images) / sizeof(*images); i++)
+		expect(!share(images[i], images[i]), "mount of %s: %s", images[i],
+		       strerror(errno));
+	for (i = 0; i < sizeof(images) / sizeof(*images); i++) {
+		/* each is the one that reads, once */
+		drop_caches();
+		for (k = 0; k < sizeof(images) / sizeof(*images); k++) {
+			printf("# %s, read first by %s\n", images[k], images[i]);
+			if (k != i)
+				expect_ok(pair(images[i], images[k], DENSE, true));
+		}
+		expect_ok(pair(images[i], images[!i], RAM, true));
+	}
+	return 0;
+}
+
+/* data that only one of them has asked for is there for the other */
+static int cache_is_one(void)
+{
+	int a, b;
+	char *buf = malloc(1 << 20);
+
+	expect(!share("/disk0", "a") && !share("/disk1", "b"), "mount");
+	a = open_at("a", DENSE, 0);
+	b = open_at("b", DENSE, 0);
+	drop_caches();
+	expect(pread(a, buf, 1 << 20, 0) == 1 << 20, "pread");
+	expect(cached_pages(a) >= 256 && cached_pages(a) == cached_pages(b),
+	       "%ld and %ld pages", cached_pages(a), cached_pages(b));
+	expect(!posix_fadvise(b, 0, 0, POSIX_FADV_DONTNEED), "fadvise");
+	expect(!cached_pages(a) && !cached_pages(b), "%ld pages", cached_pages(a));
+	expect(!posix_fadvise(b, 0, 1 << 20, POSIX_FADV_WILLNEED), "fadvise");
+	expect(cached_pages(a) >= 256, "%ld pages", cached_pages(a));
+	posix_fadvise(a, 0, 0, POSIX_FADV_DONTNEED);
+	expect(!readahead(a, 0, 1 << 20), "readahead: %s", strerror(errno));
+	expect(cached_pages(b) >= 256, "%ld pages", cached_pages(b));
+	return 0;
+}
+
+static int all_reads_are_right(void)
+{
+	struct map ref = reference(DENSE), got, m;
+	unsigned char vec[2048];
+	int b, out, pipes[2];
+	size_t i, done = 0;
+	ssize_t n;
+	char *buf;
+
+	expect(!share("/disk0", "a") && !share("/disk1", "b"), "mount");
+	expect_ok(same_bytes(map_at("a", DENSE), DENSE));
+	b = open_at("b", DENSE, 0);
+	buf = malloc(ref.size);
+	expect(pread(b, buf, ref.size, 0) == (ssize_t)ref.size, "pread");
+	expect(!memcmp(buf, ref.p, ref.size), "read other bytes");
+	expect(!pread(b, buf, 1, ref.size), "there is more behind the end");
+
+	expect(!pipe(pipes), "pipe");
+	while (done < ref.size) {
+		loff_t pos = done;
+
+		n = splice(b, &pos, pipes[1], NULL, 65536, 0);
+		expect(n > 0 && read(pipes[0], buf, n) == n, "splice: %zd", n);
+		expect(!memcmp(buf, ref.p + done, n), "splice: other bytes");
+		done += n;
+	}
+	out = memfd_create("out", 0);
+	for (done = 0; done < ref.size; done += n) {
+		n = sendfile(out, b, NULL, ref.size - done);
+		expect(n > 0, "sendfile: %s", strerror(errno));
+	}
+	got = map_file(out);
+	expect(got.size == ref.size && !memcmp(got.p, ref.p, ref.size), "sendfile");
+
+	/* pages of the cache are resident for whoever maps them */
+	m = map_file(b);
+	expect(m.size / page < sizeof(vec), "size");
+	expect(!mincore(m.p, m.size, vec), "mincore");
+	for (i = 0; i < m.size / page; i++)
+		expect(vec[i] & 1, "page %zu is not resident", i);
+	expect(lseek(b, 0, SEEK_DATA) == 0, "SEEK_DATA");
+	expect(lseek(b, 0, SEEK_HOLE) == (off_t)ref.size, "SEEK_HOLE");
+	/* behind the end of the file there are zeros, whatever is on the device */
+	for (i = ref.size; i % page; i++)
+		expect(!m.p[i], "byte %zu behind the end", i);
+	return 0;
+}
+
+static int direct_reads_bypass(void)
+{
+	struct map ref = reference(DENSE);
+	char *buf = aligned_alloc(page, 1 << 20);
+	int a;
+
+	expect(!share("/disk0", "a") && !share("/disk1", "b"), "mount");
+	a = open_at("a", DENSE, O_DIRECT);
+	expect(a >= 0, "O_DIRECT: %s", strerror(errno));
+	drop_caches();
+	expect(pread(a, buf, 1 << 20, 0) == 1 << 20, "pread: %s", strerror(errno));
+	expect(!memcmp(buf, ref.p, 1 << 20), "other bytes");
+	expect(!cached_pages(a), "%ld pages cached", cached_pages(a));
+	/* upstream has none for compressed files */
+	expect(!share("lz4", "z"), "mount");
+	expect(open_at("z", DENSE, O_DIRECT) < 0 && errno == EINVAL, "compressed: %s",
+	       strerror(errno));
+	return 0;
+}
+
+static int holes_are_zero_pages(void)
+{
+	struct map a, b;
+	size_t i, data, zero = 0, holes = 0;
+
+	expect(!share("/disk0", "a") && !share("/disk1", "b"), "mount");
+	drop_caches();
+	a = map_at("a", RAM);
+	b = map_at("b", RAM);
+	expect_ok(expect_shared(a, b, RAM, true));
+	common(a, b, &data);
+	for (i = 0; i < a.size; i += page) {
+		holes += maps_zero_page(a.p + i);
+		zero += maps_zero_page(b.p + i);
+	}
+	expect(holes == (a.size + page - 1) / page - data && holes == zero,
+	       "%zu and %zu zero pages, %zu of data", holes, zero, data);
+	expect(cached_pages(a.fd) == (long)data, "%ld pages cached, %zu of data",
+	       cached_pages(a.fd), data);
+	/* a write is the writer's own */
+	a.p[0] ^= 1;
+	a.p[a.size / 2] ^= 1;
+	return same_bytes(b, RAM);
+}
+
+/* ---- who does not share ---- */
+
+static int not_without_the_option(void)
+{
+	expect(!share("/disk0", "a") && !attach("/disk1", "b", NULL), "mount");
+	return pair("a", "b", DENSE, false);
+}
+
+static int not_with_another_domain(void)
+{
+	expect(!share("/disk0", "a"), "mount");
+	expect(!attach("/disk1", "b", "inode_share,domain_id=other"), "mount");
+	return pair("a", "b", DENSE, false);
+}
+
+/* a device that is mounted already cannot be had for another domain */
+static int device_keeps_its_domain(void)
+{
+	expect(!share("/disk0", "a"), "mount");
+	expect(attach("/disk0", "b", "inode_share,domain_id=other") == -EBUSY,
+	       "the other domain: %s", strerror(errno));
+	expect(attach("/disk0", "b", NULL) == -EBUSY, "no domain: %s", strerror(errno));
+	expect(!share("/disk0", "b"), "the same domain: %s", strerror(errno));
+	return 0;
+}
+
+static int not_with_one_byte_different(void)
+{
+	struct map a, b;
+	size_t data;
+
+	expect(!share("/disk0", "a") && !share("/disk1", "b"), "mount");
+	a = map_at("a", "almost.bin");
+	b = map_at("b", "almost.bin");
+	expect(a.size == b.size && memcmp(a.p, b.p, a.size), "the files are equal");
+	expect(!common(a, b, &data) && data > 100, "pages are shared");
+	return 0;
+}
+
+/* "forged" has the fingerprint of DENSE on another file of another size */
+static int not_with_unequal_size(void)
+{
+	struct map a, b;
+	size_t data;
+
+	expect(!share("/disk0", "a") && !share("forged", "b"), "mount");
+	a = map_at("a", DENSE);
+	b = map_at("b", "other.bin");
+	expect_ok(same_bytes(a, DENSE));
+	expect_ok(same_bytes(b, "other.bin"));
+	expect(!common(a, b, &data), "pages are shared");
+	return 0;
+}
+
+/* fingerprints that are too long, and none where the super block names one */
+static int not_with_malformed_xattrs(void)
+{
+	static const char * const images[] = { "long", "nowhere", "undeclared" };
+	size_t i;
+
+	expect(!share("/disk0", "a"), "mount");
+	for (i = 0; i < sizeof(images) / sizeof(*images); i++) {
+		printf("# %s\n", images[i]);
+		expect(!share(images[i], images[i]), "mount: %s", strerror(errno));
+		expect_ok(pair("a", images[i], DENSE, false));
+	}
+	return 0;
+}
+
+static int options_are_checked(void)
+{
+	char line[512], *got = NULL;
+	FILE *f;
+
+	expect(attach("/disk0", "a", "inode_share") == -EINVAL, "no domain");
+	expect(attach("/disk0", "a", "domain_id=x") == -EINVAL, "no inode_share");
+	expect(attach("/disk0", "a", "inode_share,domain_id=") == -EINVAL, "empty");
+	expect(attach("/disk0", "a", "inode_share=1,domain_id=x") == -EINVAL, "value");
+	expect(!attach("/disk0", "a", "inode_share,domain_id=secret"), "mount");
+	f = fopen("/proc/mounts", "r");
+	while (fgets(line, sizeof(line), f) && !got)
+		if (strstr(line, " /m/a "))
+			got = line;
+	fclose(f);
+	expect(got && strstr(got, ",inode_share"), "/proc/mounts: %s", got ? got : "-");
+	expect(!strstr(got, "secret") && !strstr(got, "domain_id"), "%s", got);
+	return 0;
+}
+
+static int default_domain(void)
+{
+	int ret;
+
+	expect(!write_string(PARAM, "everybody"), "%s", PARAM);
+	ret = attach("/disk0", "a", NULL) || attach("/disk1", "b", "user_xattr") ||
+		attach("two", "c", "inode_share,domain_id=other");
+	expect(!write_string(PARAM, "\n"), "%s", PARAM);
+	expect(!ret, "mount: %s", strerror(errno));
+	expect_ok(pair("a", "b", DENSE, true));
+	return pair("a", "c", DENSE, false);
+}
+
+/* ---- the file stays itself ---- */
+
+static int identity_is_kept(void)
+{
+	struct map a, b;
+	struct stat sa, sb;
+	char line[512], want[64], path[PATH_MAX], name[64];
+	bool found = false;
+	int status;
+	ssize_t n;
+	FILE *f;
+
+	expect(!share("/disk0", "a") && !share("/disk1", "b"), "mount");
+	a = map_at("a", DENSE);
+	b = map_at("b", DENSE);
+	expect(!fstat(a.fd, &sa) && !fstat(b.fd, &sb), "fstat");
+	expect(sa.st_dev != sb.st_dev, "one device");
+	expect(sa.st_mode != sb.st_mode && sa.st_uid != sb.st_uid &&
+	       sa.st_mtime != sb.st_mtime, "ishare.test made them different");
+	snprintf(want, sizeof(want), "%02x:%02x %llu ", major(sb.st_dev),
+		 minor(sb.st_dev), (unsigned long long)sb.st_ino);
+	snprintf(name, sizeof(name), "%llx-", (unsigned long long)(uintptr_t)b.p);
+	f = fopen("/proc/self/maps", "r");
+	while (fgets(line, sizeof(line), f)) {
+		if (strncmp(line, name, strlen(name)))
+			continue;
+		found = true;
+		expect(strstr(line, "/m/b/" DENSE), "%s", line);
+		expect(strstr(line, want), "%s has no %s", line, want);
+		*strchr(line, ' ') = 0;
+		snprintf(path, sizeof(path), "/proc/self/map_files/%s", line);
+		n = readlink(path, line, sizeof(line) - 1);
+		line[n > 0 ? n : 0] = 0;
+		expect(!strcmp(line, "/m/b/" DENSE), "%s: %s", path, line);
+	}
+	fclose(f);
+	expect(found, "no mapping");
+	/* locks and leases are the opened file's */
+	expect(!fcntl(a.fd, F_SETLEASE, F_RDLCK), "lease: %s", strerror(errno));
+	expect(fcntl(b.fd, F_GETLEASE) == F_UNLCK, "b has the lease of a");
+	fcntl(a.fd, F_SETLEASE, F_UNLCK);
+	/* and permissions: nobody may read what the mode of b forbids, a allows */
+	expect(sa.st_mode & 0004 && !(sb.st_mode & 0044), "modes");
+	if (!fork()) {
+		if (setgid(65534) || setuid(65534) || chdir("/"))
+			_exit(2);
+		_exit(open_at("a", DENSE, 0) < 0 || open_at("b", DENSE, 0) >= 0);
+	}
+	wait(&status);
+	expect(!status, "permissions of the other file: %x", status);
+	return 0;
+}
+
+/* ---- lifetimes ---- */
+
+/* pages that are not cached yet come from the image that is left */
+static int other_images_serve_on(void)
+{
+	struct map b;
+	char *buf = malloc(1 << 20);
+	int a;
+
+	expect(!share("/disk0", "a") && !share("/disk1", "b"), "mount");
+	drop_caches();
+	b = map_at("b", DENSE);
+	a = open_at("a", DENSE, 0);
+	expect(pread(a, buf, 1 << 20, 0) == 1 << 20, "pread");
+	close(a);
+	expect(!detach("a"), "umount: %s", strerror(errno));
+	return same_bytes(b, DENSE);
+}
+
+static int mappings_outlive_lazy_unmounts(void)
+{
+	struct map a, b;
+
+	expect(!share("/disk0", "a") && !share("/disk1", "b"), "mount");
+	drop_caches();
+	a = map_at("a", DENSE);
+	b = map_at("b", DENSE);
+	expect(detach("a") == -EBUSY, "umount while mapped");
+	close(a.fd);
+	clean_up();	/* lazily; the mappings stay */
+	expect_ok(same_bytes(a, DENSE));
+	expect_ok(same_bytes(b, DENSE));
+	munmap(a.p, a.size);
+	munmap(b.p, b.size);
+	return 0;
+}
+
+static int run(const char *command)
+{
+	int ret = system(command);
+
+	return WIFEXITED(ret) ? WEXITSTATUS(ret) : -1;
+}
+
+/* /dev/mapper/bad is /disk0 until its table is changed to errors */
+#define BAD_IS(table)	run("s=$(blockdev --getsz /disk0); " table " | { dmsetup " \
+			    "suspend bad; dmsetup reload bad; dmsetup resume bad; }")
+
+static int errors_are_answered_by_others(void)
+{
+	char *buf = malloc(1 << 23);
+	struct map ref = reference(DENSE);
+	int a, b;
+
+	expect(!run("modprobe dm-mod; s=$(blockdev --getsz /disk0); "
+		    "echo 0 $s linear /disk0 0 | dmsetup create bad"), "dmsetup");
+	expect(!share("/dev/mapper/bad", "a"), "mount");
+	a = open_at("a", DENSE, 0);
+	expect(!BAD_IS("echo 0 $s error"), "dmsetup");
+	posix_fadvise(a, 0, 0, POSIX_FADV_DONTNEED);
+	expect(pread(a, buf, 1 << 20, 0) < 0 && errno == EIO, "nobody else has it");
+	/* now somebody has */
+	expect(!share("/disk1", "b"), "mount");
+	b = open_at("b", DENSE, 0);
+	expect(pread(a, buf, 1 << 20, 0) == 1 << 20, "pread: %s", strerror(errno));
+	expect(!memcmp(buf, ref.p, 1 << 20), "other bytes");
+	/* and is asked no longer when he has gone */
+	expect(pread(b, buf, 1 << 20, 0) == 1 << 20, "pread of the good one");
+	close(b);
+	expect(!detach("b"), "umount");
+	expect(pread(a, buf, 1 << 20, 2 << 20) < 0 && errno == EIO, "gone");
+	/* compressed blocks help as well */
+	close(a);
+	return 0;
+}
+
+static int compressed_blocks_help_others(void)
+{
+	char *buf = malloc(1 << 23);
+	struct map ref = reference(DENSE);
+	int a, z;
+
+	expect(!run("s=$(blockdev --getsz /disk2); dmsetup remove --retry bad; "
+		    "echo 0 $s linear /disk2 0 | dmsetup create bad"), "dmsetup");
+	expect(!share("/dev/mapper/bad", "a"), "mount");
+	a = open_at("a", DENSE, 0);
+	expect(!BAD_IS("echo 0 $s error"), "dmsetup");
+	posix_fadvise(a, 0, 0, POSIX_FADV_DONTNEED);
+	expect(pread(a, buf, 1 << 20, 0) < 0 && errno == EIO, "nobody else has it");
+	expect(!share("lz4", "z"), "mount");
+	z = open_at("z", DENSE, 0);
+	expect(pread(a, buf, ref.size, 0) == (ssize_t)ref.size, "pread: %s",
+	       strerror(errno));
+	expect(!memcmp(buf, ref.p, ref.size), "other bytes");
+	close(z);
+	close(a);
+	expect(!detach("a") && !detach("z"), "umount");
+	nr_mounted = 0;
+	expect(!run("dmsetup remove --retry bad"), "dmsetup");
+	return 0;
+}
+
+/* ---- visible ---- */
+
+static long long number(const char *path)
+{
+	long long value = -1;
+	FILE *f = fopen(path, "r");
+
+	if (f && fscanf(f, "%lld", &value) != 1)
+		value = -2;
+	if (f)
+		fclose(f);
+	return value;
+}
+
+static int sums_are_shown(void)
+{
+	struct map a, b;
+	long pages;
+	glob_t found;
+	size_t i;
+	long long files = 0, saved = 0;
+
+	expect(number("/sys/fs/erofs/ishare/files") == -1, "there is no mount");
+	expect(!share("/disk0", "a") && !share("/disk1", "b"), "mount");
+	expect(number("/sys/fs/erofs/ishare/files") == 0, "nothing is open");
+	drop_caches();
+	a = map_at("a", DENSE);
+	expect_ok(same_bytes(a, DENSE));
+	expect(number("/sys/fs/erofs/ishare/saved_bytes") == 0, "one file");
+	b = map_at("b", DENSE);
+	pages = cached_pages(b.fd);
+	expect(number("/sys/fs/erofs/ishare/files") == 2, "two files");
+	expect(number("/sys/fs/erofs/ishare/pages") / 2 == pages / 2, "pages");
+	expect(number("/sys/fs/erofs/ishare/saved_bytes") / (long)page / 2 == pages / 2,
+	       "saved bytes");
+	expect(!glob("/sys/fs/erofs/*/ishare", 0, NULL, &found) && found.gl_pathc == 2,
+	       "folders of mounts");
+	for (i = 0; i < found.gl_pathc; i++) {
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/files", found.gl_pathv[i]);
+		files += number(path);
+		snprintf(path, sizeof(path), "%s/saved_bytes", found.gl_pathv[i]);
+		saved += number(path);
+	}
+	globfree(&found);
+	expect(files == 2 && saved == number("/sys/fs/erofs/ishare/saved_bytes"), "sums");
+	munmap(a.p, a.size);
+	munmap(b.p, b.size);
+	clean_up();
+	expect(number("/sys/fs/erofs/ishare/files") == -1, "still there");
+	return 0;
+}
+
+static int events_are_traced(void)
+{
+	char line[512];
+	int join = 0, leave = 0, fd;
+	FILE *f;
+
+	expect(!write_string(TRACING "events/erofs/erofs_ishare_join/enable", "1") &&
+	       !write_string(TRACING "events/erofs/erofs_ishare_leave/enable", "1"),
+	       "no such events");
+	expect(!share("/disk0", "a"), "mount");
+	fd = open_at("a", DENSE, 0);
+	close(fd);
+	expect(!detach("a"), "umount");
+	nr_mounted = 0;
+	write_string(TRACING "events/erofs/enable", "0");
+	f = fopen(TRACING "trace", "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		join += !!strstr(line, "erofs_ishare_join:");
+		leave += !!strstr(line, "erofs_ishare_leave:");
+	}
+	if (f)
+		fclose(f);
+	write_string(TRACING "trace", "");
+	expect(join == 1 && leave == 1, "%d joined, %d left", join, leave);
+	return 0;
+}
+
+/* the last case: nothing holds the module, and nothing is left of the domains */
+static int module_unloads(void)
+{
+	drop_caches();
+	expect(!run("modprobe -r erofs"), "modprobe -r");
+	expect(!run("modprobe erofs"), "modprobe");
+	return 0;
+}
+
+static const struct ktap_case cases[] = {
+	{ "sums-are-shown", sums_are_shown },
+	{ "devices-share", devices_share },
+	{ "one-image-shares", one_image_shares },
+	{ "file-backed-mounts-share", file_backed_mounts_share },
+	{ "layouts-share", layouts_share },
+	{ "cache-is-one", cache_is_one },
+	{ "all-reads-are-right", all_reads_are_right },
+	{ "direct-reads-bypass", direct_reads_bypass },
+	{ "holes-are-zero-pages", holes_are_zero_pages },
+	{ "not-without-the-option", not_without_the_option },
+	{ "not-with-another-domain", not_with_another_domain },
+	{ "device-keeps-its-domain", device_keeps_its_domain },
+	{ "not-with-one-byte-different", not_with_one_byte_different },
+	{ "not-with-unequal-size", not_with_unequal_size },
+	{ "not-with-malformed-xattrs", not_with_malformed_xattrs },
+	{ "options-are-checked", options_are_checked },
+	{ "default-domain", default_domain },
+	{ "identity-is-kept", identity_is_kept },
+	{ "other-images-serve-on", other_images_serve_on },
+	{ "mappings-outlive-lazy-unmounts", mappings_outlive_lazy_unmounts },
+	{ "errors-are-answered-by-others", errors_are_answered_by_others },
+	{ "compressed-blocks-help-others", compressed_blocks_help_others },
+	{ "events-are-traced", events_are_traced },
+	{ "module-unloads", module_unloads },
+};
+
+/* each in a process of its own: its mappings and files go with it */
+static const struct ktap_case *current;
+
+static int in_child(void)
+{
+	const struct ktap_case *c = current++;
+	int status, ret;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		alarm(200);
+		ret = c->run();
+		fflush(stdout);
+		clean_up();
+		_exit(ret);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		err(1, "child");
+	if (WIFSIGNALED(status))
+		printf("# killed by signal %d\n", WTERMSIG(status));
+	return !!status;
+}
+
+int main(int argc, char **argv)
+{
+	enum { NR = sizeof(cases) / sizeof(*cases) };
+	struct ktap_case in_children[NR];
+	size_t i;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: ishare FOLDER\n");
+		return 2;
+	}
+	folder = argv[1];
+	page = getpagesize();
+	zero_pfn();
+	first_fd = open("/dev/null", O_RDONLY);
+	current = cases;
+	for (i = 0; i < NR; i++)
+		in_children[i] = (struct ktap_case) { cases[i].name, in_child };
+	return ktap_run(in_children, NR);
+}
