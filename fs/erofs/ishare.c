@@ -26,7 +26,9 @@
  *
  * Trust: who can mount with a domain vouches for the images in it.  Only fingerprints
  * that the super block declares count, not any xattr of that name, which may come from
- * an archive somebody else has made.
+ * an archive somebody else has made.  Mounts with inode_share_verify do not trust
+ * fingerprints either (ishare_verify.c): they share among themselves, with shared
+ * inodes of their own.
  */
 #include <linux/backing-dev.h>
 #include <linux/bio.h>
@@ -137,10 +139,11 @@ static void erofs_ishare_put_domain(struct erofs_ishare_domain *domain)
 
 /* ---- mounts ---- */
 
-enum { Opt_inode_share, Opt_domain_id };
+enum { Opt_inode_share, Opt_inode_share_verify, Opt_domain_id };
 
 static const struct fs_parameter_spec erofs_ishare_parameters[] = {
 	fsparam_flag("inode_share",	Opt_inode_share),
+	fsparam_flag("inode_share_verify", Opt_inode_share_verify),
 	fsparam_string("domain_id",	Opt_domain_id),
 	{}
 };
@@ -161,7 +164,7 @@ static struct erofs_ishare *erofs_ishare_alloc(struct erofs_sb_info *sbi)
 }
 
 /**
- * erofs_ishare_parse_param - take the mount options inode_share and domain_id=
+ * erofs_ishare_parse_param - take the mount options inode_share* and domain_id=
  * @fc: the mount to be
  * @param: an option
  *
@@ -186,8 +189,9 @@ int erofs_ishare_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	is = erofs_ishare_alloc(fc->s_fs_info);
 	if (!is)
 		return -ENOMEM;
-	if (opt == Opt_inode_share) {
+	if (opt != Opt_domain_id) {
 		is->wanted = true;
+		is->verify |= opt == Opt_inode_share_verify;
 		return 0;
 	}
 	if (!*param->string)
@@ -365,12 +369,14 @@ void erofs_ishare_free(struct erofs_sb_info *sbi)
 void erofs_ishare_show_options(struct seq_file *seq, struct erofs_sb_info *sbi)
 {
 	if (sbi->ishare && sbi->ishare->domain)
-		seq_puts(seq, ",inode_share");
+		seq_puts(seq, sbi->ishare->verify ? ",inode_share_verify" :
+			 ",inode_share");
 }
 
 /* ---- inodes ---- */
 
 struct erofs_fingerprint {
+	bool verified;
 	unsigned int len;
 	u8 bytes[EROFS_FINGERPRINT_MAX];
 };
@@ -396,7 +402,7 @@ static int erofs_share_eq(struct inode *inode, void *data)
 	const struct erofs_fingerprint *fp = data;
 	const struct erofs_share *share = inode->i_private;
 
-	return share->len == fp->len &&
+	return share->len == fp->len && share->verified == fp->verified &&
 		!memcmp(share->fingerprint, fp->bytes, fp->len);
 }
 
@@ -411,6 +417,7 @@ static int erofs_share_set(struct inode *inode, void *data)
 	struct erofs_share *share = new->share;
 
 	share->inode = inode;
+	share->verified = new->fp.verified;
 	share->len = new->fp.len;
 	memcpy(share->fingerprint, new->fp.bytes, new->fp.len);
 	inode->i_private = share;
@@ -447,8 +454,17 @@ static struct erofs_share *erofs_share_get(struct super_block *sb,
 	return inode->i_private;
 }
 
+static void erofs_ishare_refuse(struct inode *inode, struct erofs_ishare *is,
+				const char *why)
+{
+	if (!xchg(&is->refused, true))
+		erofs_err(inode->i_sb, "nid %llu is not shared, nor are others like it: %s",
+			  EROFS_I(inode)->nid, why);
+}
+
 /* make @inode a member of the shared inode of its fingerprint; its rwsem is held */
-static int erofs_ishare_join(struct inode *inode, struct erofs_ishare *is)
+static int erofs_ishare_join(struct inode *inode, struct file *file,
+			     struct erofs_ishare *is)
 {
 	struct erofs_share_new *new;
 	struct erofs_member *member = NULL;
@@ -461,6 +477,14 @@ static int erofs_ishare_join(struct inode *inode, struct erofs_ishare *is)
 	ret = erofs_ishare_fingerprint(inode, is, &new->fp);
 	if (ret <= 0)
 		goto out;
+	new->fp.verified = is->verify;
+	if (is->verify) {
+		ret = erofs_ishare_verify(inode, file, new->fp.bytes, new->fp.len);
+		if (ret == -EBADMSG)
+			erofs_ishare_refuse(inode, is, "its content is not that of its fingerprint, or this is no fs-verity digest");
+		if (ret)
+			goto out;
+	}
 	ret = -ENOMEM;
 	member = kzalloc(sizeof(*member), GFP_KERNEL_ACCOUNT);
 	if (!member)
@@ -470,10 +494,7 @@ static int erofs_ishare_join(struct inode *inode, struct erofs_ishare *is)
 	if (ret)
 		goto out;
 	if (i_size_read(share->inode) != i_size_read(inode)) {
-		if (!xchg(&is->refused, true))
-			erofs_err(inode->i_sb, "nid %llu is not shared: another file with its fingerprint has %lld bytes, not %lld",
-				  EROFS_I(inode)->nid, i_size_read(share->inode),
-				  i_size_read(inode));
+		erofs_ishare_refuse(inode, is, "a file with its fingerprint has another size");
 		iput(share->inode);
 		goto out;
 	}
@@ -517,7 +538,7 @@ int erofs_ishare_open(struct inode *inode, struct file *file)
 	if (!smp_load_acquire(&EROFS_I(inode)->ishare)) {
 		inode_lock(inode);
 		if (!EROFS_I(inode)->ishare)
-			erofs_ishare_join(inode, is);
+			erofs_ishare_join(inode, file, is);
 		inode_unlock(inode);
 		if (!EROFS_I(inode)->ishare)
 			return 0;

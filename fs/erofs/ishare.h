@@ -27,7 +27,8 @@ struct erofs_ishare_domain {
 /* the part of a mount */
 struct erofs_ishare {
 	bool wanted;			/* mount option inode_share */
-	bool refused;			/* equal fingerprint, unequal size: said so */
+	bool verify;			/* mount option inode_share_verify */
+	bool refused;			/* a fingerprint that cannot be right: said so */
 	char *domain_id;		/* mount option domain_id= */
 	struct erofs_ishare_domain *domain;	/* NULL: nothing is shared */
 	int xattr_index;		/* where fingerprints are */
@@ -47,6 +48,7 @@ struct erofs_share {
 	struct mutex other_lock;	/* one reader by another's compressed blocks at a time */
 	struct task_struct *other_task;
 	struct inode *other;
+	bool verified;			/* all members were */
 	unsigned int len;
 	u8 fingerprint[EROFS_FINGERPRINT_MAX];
 };
@@ -74,6 +76,8 @@ void erofs_ishare_free(struct erofs_sb_info *sbi);
 void erofs_ishare_show_options(struct seq_file *seq, struct erofs_sb_info *sbi);
 int erofs_ishare_open(struct inode *inode, struct file *file);
 void erofs_ishare_evict_inode(struct inode *inode);
+int erofs_ishare_verify(struct inode *inode, struct file *file, const u8 *fp,
+			unsigned int len);
 int erofs_ishare_register(struct super_block *sb);
 void erofs_ishare_unregister(struct erofs_ishare *is);
 

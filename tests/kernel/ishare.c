@@ -158,7 +158,7 @@ static int expect_shared(struct map a, struct map b, const char *name, bool shar
 	if (same_bytes(a, name) || same_bytes(b, name))
 		return 1;
 	same = common(a, b, &data);
-	expect(data > 100, "%s: only %zu pages of data", name, data);
+	expect(data, "%s: no pages of data", name);
 	expect(same == (shared ? data : 0), "%s: %zu of %zu pages are the same", name,
 	       same, data);
 	return 0;
@@ -403,6 +403,46 @@ static int not_with_malformed_xattrs(void)
 		expect_ok(pair("a", images[i], DENSE, false));
 	}
 	return 0;
+}
+
+/* content that is not what its fingerprint says, of the same size, is told by it */
+static int verified_mounts_share(void)
+{
+	static const char verify[] = "inode_share_verify,domain_id=test";
+	struct map f;
+
+	expect(!attach("/disk0", "a", verify) && !attach("/disk1", "b", verify) &&
+	       !attach("liar", "f", verify) && !attach("plain", "p", verify), "mount");
+	drop_caches();
+	expect_ok(pair("a", "b", RAM, true));
+	expect_ok(pair("a", "b", DENSE, true));
+	expect_ok(pair("a", "b", "one-block.bin", true));
+	expect_ok(pair("a", "b", "holes.img", true));
+	f = map_at("f", "almost.bin");
+	expect_ok(same_bytes(f, "almost.bin"));
+	expect_ok(pair("a", "b", DENSE, true));
+	/* plain digests, of stock mkfs.erofs, are nothing that is checked */
+	expect_ok(pair("a", "p", DENSE, false));
+	return 0;
+}
+
+/* who does not check may get what he is told, but not those who do */
+static int verified_do_not_share_with_others(void)
+{
+	struct map a, f;
+	size_t data;
+
+	expect(!share("liar", "f"), "mount");
+	drop_caches();
+	f = map_at("f", "almost.bin");
+	expect_ok(same_bytes(f, "almost.bin"));
+	expect(!attach("/disk0", "a", "inode_share_verify,domain_id=test"), "mount");
+	a = map_at("a", DENSE);
+	expect_ok(same_bytes(a, DENSE));
+	expect(!common(a, f, &data), "%zu pages are shared", data);
+	/* the negative: without the check it is the liar's content */
+	expect(!share("/disk1", "b"), "mount");
+	return expect_shared(map_at("b", DENSE), f, "almost.bin", true);
 }
 
 static int options_are_checked(void)
@@ -699,6 +739,8 @@ static const struct ktap_case cases[] = {
 	{ "not-with-one-byte-different", not_with_one_byte_different },
 	{ "not-with-unequal-size", not_with_unequal_size },
 	{ "not-with-malformed-xattrs", not_with_malformed_xattrs },
+	{ "verified-mounts-share", verified_mounts_share },
+	{ "verified-do-not-share-with-others", verified_do_not_share_with_others },
 	{ "options-are-checked", options_are_checked },
 	{ "default-domain", default_domain },
 	{ "identity-is-kept", identity_is_kept },
