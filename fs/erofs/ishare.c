@@ -55,7 +55,23 @@ static LIST_HEAD(erofs_ishare_domains);
 static u32 erofs_ishare_seed __read_mostly;
 
 static char *erofs_ishare_default;
-module_param_named(ishare_domain, erofs_ishare_default, charp, 0600);
+
+/* without the newline of who echoes it into sysfs */
+static int erofs_ishare_set_default(const char *val, const struct kernel_param *kp)
+{
+	char *copy = kstrdup(val, GFP_KERNEL);
+	int err = copy ? param_set_charp(strim(copy), kp) : -ENOMEM;
+
+	kfree(copy);
+	return err;
+}
+
+static const struct kernel_param_ops erofs_ishare_default_ops = {
+	.set	= erofs_ishare_set_default,
+	.get	= param_get_charp,
+	.free	= param_free_charp,
+};
+module_param_cb(ishare_domain, &erofs_ishare_default_ops, &erofs_ishare_default, 0600);
 MODULE_PARM_DESC(ishare_domain,
 		 "Domain of mounts that name none: they all share pages by fingerprint (default: none)");
 

@@ -469,13 +469,15 @@ static int default_domain(void)
 {
 	int ret;
 
-	expect(!write_string(PARAM, "everybody"), "%s", PARAM);
+	expect(!write_string(PARAM, "everybody\n"), "%s", PARAM);
 	ret = attach("/disk0", "a", NULL) || attach("/disk1", "b", "user_xattr") ||
 		attach("two", "c", "inode_share,domain_id=other");
 	expect(!write_string(PARAM, "\n"), "%s", PARAM);
 	expect(!ret, "mount: %s", strerror(errno));
 	expect_ok(pair("a", "b", DENSE, true));
-	return pair("a", "c", DENSE, false);
+	expect_ok(pair("a", "c", DENSE, false));
+	expect(!attach("one", "d", NULL), "mount: %s", strerror(errno));
+	return pair("a", "d", DENSE, false);
 }
 
 /* ---- the file stays itself ---- */
