@@ -23,23 +23,52 @@ void sparse_batch_exit(struct sparse_batch *batch)
 	free(batch->data);
 }
 
-int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
+/* the next data.  Return: 1, 0 at the end of the file, or a negative errno. */
+static int find_data(struct sparse_walk *walk)
 {
 	struct sparse_extent *extent = &walk->extent;
+
+	if (extent->start < extent->end)
+		return 1;
+	return sparse_extent_next(walk->fd, extent->end,
+				  sparse_blocks(walk->size), extent);
+}
+
+/* add the chunk that the next data is in */
+static int plan_chunk(struct sparse_batch *batch, struct sparse_walk *walk)
+{
+	struct sparse_extent *extent = &walk->extent;
+	u64 blocks = sparse_blocks(walk->size);
+	u64 block = extent->start >> walk->shift << walk->shift;
+	u64 end = block + (1ULL << walk->shift);
+	int ret;
+
+	for (; block < end && block < blocks; block++) {
+		ret = find_data(walk);
+		if (ret < 0)
+			return ret;
+		batch->hole[batch->count] = !ret || block < extent->start;
+		extent->start += !batch->hole[batch->count];
+		batch->block[batch->count++] = block;
+	}
+	return 0;
+}
+
+int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
+{
 	int ret;
 
 	batch->fd = walk->fd;
 	batch->size = walk->size;
+	batch->shift = walk->shift;
 	batch->count = 0;
 	while (batch->count < SPARSE_BATCH_BLOCKS) {
-		if (extent->start == extent->end) {
-			ret = sparse_extent_next(walk->fd, extent->end,
-						 sparse_blocks(walk->size),
-						 extent);
-			if (ret <= 0)
-				return ret;
-		}
-		batch->block[batch->count++] = extent->start++;
+		ret = find_data(walk);
+		if (ret <= 0)
+			return ret;
+		ret = plan_chunk(batch, walk);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -72,9 +101,14 @@ int sparse_batch_read(struct sparse_batch *batch)
 		size_t len, left = 0;
 
 		for (end = first + 1; end < batch->count; end++)
-			if (batch->block[end] != batch->block[end - 1] + 1)
+			if (batch->block[end] != batch->block[end - 1] + 1 ||
+			    batch->hole[end] != batch->hole[first])
 				break;
 		len = (end - first) * SPARSE_BLOCK_SIZE;
+		if (batch->hole[first]) {
+			memset(data, 0, len);
+			continue;
+		}
 		if (pos + len > batch->size)
 			left = pos + len - batch->size;
 		err = read_fully(batch->fd, data, len - left, pos);
@@ -85,24 +119,45 @@ int sparse_batch_read(struct sparse_batch *batch)
 	return 0;
 }
 
-int sparse_batch_scan(struct sparse_batch *batch, struct sparse_hash *hash)
+/* Return: 1 if a chunk holds nothing but zeros, 0 if not, or a negative errno. */
+static int scan_chunk(struct sparse_batch *batch, unsigned int first,
+		      unsigned int count, struct sparse_hash *hash)
 {
 	unsigned int i;
-	int err;
+	int zero = 1, err;
 
-	for (i = 0; i < batch->count; i++) {
+	for (i = first; i < first + count; i++) {
 		const u8 *data = batch->data + i * SPARSE_BLOCK_SIZE;
 
-		batch->zero[i] = sparse_is_zero(data, SPARSE_BLOCK_SIZE);
+		batch->zero[i] = batch->hole[i] ||
+			sparse_is_zero(data, SPARSE_BLOCK_SIZE);
 		if (batch->zero[i])
 			continue;
-		batch->hash[i] = XXH3_64bits(data, SPARSE_BLOCK_SIZE);
+		zero = 0;
 		if (!hash)
 			continue;
 		err = sparse_hash_data(hash, data, SPARSE_BLOCK_SIZE,
 				       batch->digest[i]);
 		if (err)
 			return err;
+	}
+	return zero;
+}
+
+int sparse_batch_scan(struct sparse_batch *batch, struct sparse_hash *hash)
+{
+	unsigned int i, count;
+	int ret;
+
+	for (i = 0; i < batch->count; i += count) {
+		count = sparse_batch_chunk(batch, i);
+		ret = scan_chunk(batch, i, count, hash);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			batch->hash[i] = XXH3_64bits(batch->data +
+						     i * SPARSE_BLOCK_SIZE,
+						     count * SPARSE_BLOCK_SIZE);
 	}
 	return 0;
 }

@@ -9,16 +9,21 @@
 /* what a step works on: as much as the inner cache of one core holds */
 #define SPARSE_BATCH_BLOCKS	SPARSE_RUN_BLOCKS
 
+/* log2 of the blocks in the largest chunk that may be asked for: a batch */
+#define SPARSE_SHIFT_MAX	6
+
 /**
- * struct sparse_batch - some blocks of one file on their way into the image
+ * struct sparse_batch - some chunks of one file on their way into the image
  * @fd: the file
  * @size: its size in bytes
- * @count: how many blocks
+ * @shift: log2 of the blocks in a chunk, at most SPARSE_SHIFT_MAX
+ * @count: how many blocks: those of whole chunks, but for the end of the file
  * @block: their numbers in the file, rising
+ * @hole: whether they are holes of the file, in a chunk that is not
  * @data: their bytes; the last of the file is padded with zeros
- * @zero: whether they hold nothing but zeros; the rest is for those that do not
- * @hash: what finds an equal block
- * @digest: SHA-256
+ * @zero: whether they hold nothing but zeros
+ * @hash: at a chunk's first block, if any is not zeros: what finds an equal chunk
+ * @digest: SHA-256 of those that are not zeros
  *
  * What is done to a batch from sparse_batch_read() to sparse_batch_scan()
  * touches nothing else.
@@ -26,23 +31,36 @@
 struct sparse_batch {
 	int fd;
 	u64 size;
+	unsigned int shift;
 	unsigned int count;
 	u64 block[SPARSE_BATCH_BLOCKS];
+	bool hole[SPARSE_BATCH_BLOCKS];
 	u8 *data;
 	bool zero[SPARSE_BATCH_BLOCKS];
 	u64 hash[SPARSE_BATCH_BLOCKS];
 	u8 digest[SPARSE_BATCH_BLOCKS][SPARSE_DIGEST_SIZE];
 };
 
+/** sparse_batch_chunk() - how many blocks the chunk has whose first is @i */
+static inline unsigned int sparse_batch_chunk(const struct sparse_batch *batch,
+					      unsigned int i)
+{
+	unsigned int blocks = 1U << batch->shift;
+
+	return blocks < batch->count - i ? blocks : batch->count - i;
+}
+
 /**
  * struct sparse_walk - where in a file the next batch comes from
  * @fd: the file
  * @size: its size in bytes
+ * @shift: log2 of the blocks in a chunk
  * @extent: what is left of the data found last; start with all zeros
  */
 struct sparse_walk {
 	int fd;
 	u64 size;
+	unsigned int shift;
 	struct sparse_extent extent;
 };
 
@@ -53,8 +71,8 @@ int sparse_batch_init(struct sparse_batch *batch);
 void sparse_batch_exit(struct sparse_batch *batch);
 
 /**
- * sparse_batch_plan() - choose the next blocks of the file that may hold data
- * @batch: @fd, @size, @count and @block are set; @count is 0 at the end of the file
+ * sparse_batch_plan() - choose the next chunks of the file that may hold data
+ * @batch: all up to @hole is set; @count is 0 at the end of the file
  * @walk: moved on
  *
  * Return: 0 or the negative errno of a failed seek.

@@ -31,8 +31,9 @@ static bool was_changed(const struct stat *was, const struct stat *is)
 		was->st_mtim.tv_nsec != is->st_mtim.tv_nsec;
 }
 
-static int pack_data(struct sparse_packer *packer, const struct sparse_file *file,
-		     int fd, u8 digest[SPARSE_DIGEST_SIZE])
+static int pack_data(struct erofs_sparse *sparse, struct sparse_packer *packer,
+		     const struct sparse_file *file, int fd,
+		     u8 digest[SPARSE_DIGEST_SIZE])
 {
 	struct erofs_inode *inode = file->inode;
 	struct sparse_chunkmap *map;
@@ -55,7 +56,8 @@ static int pack_data(struct sparse_packer *packer, const struct sparse_file *fil
 		free(map);
 		return err;
 	}
-	map = sparse_chunkmap_shrink(map);
+	map = sparse->chunkbits ? sparse_chunkmap_shift(map, packer->shift) :
+		sparse_chunkmap_shrink(map);
 	inode->datalayout = EROFS_INODE_CHUNK_BASED;
 	inode->datasource = EROFS_INODE_DATA_SOURCE_SPARSE;
 	inode->u.chunkformat = map->shift;
@@ -87,7 +89,7 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 	fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return sparse_error(-errno, "could not read '%s'", path);
-	err = pack_data(packer, file, fd, digest);
+	err = pack_data(sparse, packer, file, fd, digest);
 	close(fd);
 	if (err == -ETXTBSY)
 		return sparse_error(0, "'%s' was changed while it was read: try again",
@@ -128,6 +130,7 @@ static int pack_files(struct erofs_sparse *sparse, const struct sparse_tree *tre
 {
 	struct sparse_packer packer = {
 		.want_digest = sparse->fingerprint,
+		.shift = sparse->chunkbits ? sparse->chunkbits - SPARSE_BLOCK_BITS : 0,
 #ifdef EROFS_MT_ENABLED
 		.workers = cfg.c_mt_workers,
 #endif

@@ -50,27 +50,30 @@ static unsigned int find_shift(const struct sparse_chunkmap *map)
 	return shift;
 }
 
-struct sparse_chunkmap *sparse_chunkmap_shrink(struct sparse_chunkmap *map)
+struct sparse_chunkmap *sparse_chunkmap_shift(struct sparse_chunkmap *map,
+					      unsigned int shift)
 {
 	struct sparse_chunkmap *smaller;
 	u64 chunks, i;
 
-	map->shift = find_shift(map);
-	chunks = sparse_chunkmap_chunks(map);
-	/* a chunk that reaches beyond the end of the file is of no use */
-	while (map->shift) {
-		map->shift--;
-		if (sparse_chunkmap_chunks(map) == chunks)
-			continue;
-		map->shift++;
-		break;
-	}
-	if (!map->shift)
+	map->shift = shift;
+	if (!shift)
 		return map;
+	chunks = sparse_chunkmap_chunks(map);
 	for (i = 0; i < chunks; i++)
-		map->addr[i] = map->addr[i << map->shift];
+		map->addr[i] = map->addr[i << shift];
 	smaller = realloc(map, sizeof(*map) + chunks * sizeof(map->addr[0]));
 	return smaller ? smaller : map;
+}
+
+struct sparse_chunkmap *sparse_chunkmap_shrink(struct sparse_chunkmap *map)
+{
+	unsigned int shift = find_shift(map);
+
+	/* a chunk that reaches beyond the end of the file is of no use */
+	while (shift && (map->blocks - 1) >> shift == (map->blocks - 1) >> (shift - 1))
+		shift--;
+	return sparse_chunkmap_shift(map, shift);
 }
 
 void sparse_chunkmap_export(const struct sparse_chunkmap *map, u64 first,

@@ -33,6 +33,16 @@ static inline u64 sparse_chunkmap_chunks(const struct sparse_chunkmap *map)
 struct sparse_chunkmap *sparse_chunkmap_alloc(u64 blocks);
 
 /**
+ * sparse_chunkmap_shift() - set the size of chunks
+ * @map: filled in, chunk by chunk: of each the first block tells where the rest is
+ * @shift: log2 of the blocks in a chunk
+ *
+ * Return: the map, which may have moved.
+ */
+struct sparse_chunkmap *sparse_chunkmap_shift(struct sparse_chunkmap *map,
+					      unsigned int shift);
+
+/**
  * sparse_chunkmap_shrink() - make chunks as large as they can be
  * @map: filled in
  *

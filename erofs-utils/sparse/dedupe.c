@@ -16,11 +16,12 @@ int sparse_dedupe_init(struct sparse_dedupe *dedupe)
 void sparse_dedupe_exit(struct sparse_dedupe *dedupe)
 {
 	free(dedupe->slot);
+	free(dedupe->addr);
 	free(dedupe->hash);
 }
 
 int sparse_dedupe_find(const struct sparse_dedupe *dedupe, u64 hash,
-		       sparse_dedupe_equal equal, void *arg, u32 *index)
+		       sparse_dedupe_equal equal, void *arg, u32 *addr)
 {
 	u64 i = hash;
 	u32 slot;
@@ -29,10 +30,10 @@ int sparse_dedupe_find(const struct sparse_dedupe *dedupe, u64 hash,
 	for (; (slot = dedupe->slot[i & dedupe->mask]); i++) {
 		if (dedupe->hash[slot - 1] != hash)
 			continue;
-		ret = equal(arg, slot - 1);
+		ret = equal(arg, dedupe->addr[slot - 1]);
 		if (!ret)
 			continue;
-		*index = slot - 1;
+		*addr = dedupe->addr[slot - 1];
 		return ret;
 	}
 	return 0;
@@ -64,10 +65,11 @@ static int grow_slots(struct sparse_dedupe *dedupe)
 }
 
 /* a large realloc() moves page tables, not pages: half as much again is cheap */
-static int grow_hashes(struct sparse_dedupe *dedupe)
+static int grow_arrays(struct sparse_dedupe *dedupe)
 {
 	u64 room = dedupe->room + dedupe->room / 2 + FIRST_SLOTS;
 	u64 *hash;
+	u32 *addr;
 
 	if (room > SPARSE_DEDUPE_MAX)
 		room = SPARSE_DEDUPE_MAX;
@@ -75,18 +77,22 @@ static int grow_hashes(struct sparse_dedupe *dedupe)
 	if (!hash)
 		return -ENOMEM;
 	dedupe->hash = hash;
+	addr = realloc(dedupe->addr, room * sizeof(*addr));
+	if (!addr)
+		return -ENOMEM;
+	dedupe->addr = addr;
 	dedupe->room = room;
 	return 0;
 }
 
-int sparse_dedupe_add(struct sparse_dedupe *dedupe, u64 hash)
+int sparse_dedupe_add(struct sparse_dedupe *dedupe, u64 hash, u32 addr)
 {
 	int err;
 
 	if (dedupe->count == SPARSE_DEDUPE_MAX)
 		return -EFBIG;
 	if (dedupe->count == dedupe->room) {
-		err = grow_hashes(dedupe);
+		err = grow_arrays(dedupe);
 		if (err)
 			return err;
 	}
@@ -97,6 +103,7 @@ int sparse_dedupe_add(struct sparse_dedupe *dedupe, u64 hash)
 			return err;
 	}
 	dedupe->hash[dedupe->count] = hash;
+	dedupe->addr[dedupe->count] = addr;
 	insert(dedupe, dedupe->count++);
 	return 0;
 }

@@ -33,42 +33,117 @@ void sparse_packer_exit(struct sparse_packer *packer)
 struct candidate {
 	const struct sparse_packer *packer;
 	const u8 *data;
+	unsigned int count;
 };
 
-static int is_equal(void *arg, u32 index)
+static int is_equal_block(const struct sparse_packer *packer, u32 index,
+			  const u8 *data)
 {
-	const struct candidate *candidate = arg;
-	const struct sparse_packer *packer = candidate->packer;
 	const u8 *stored = sparse_flight_find(&packer->flight, index);
 
 	if (stored)
-		return !memcmp(stored, candidate->data, SPARSE_BLOCK_SIZE);
-	return sparse_store_equal(&packer->store, index, candidate->data);
+		return !memcmp(stored, data, SPARSE_BLOCK_SIZE);
+	return sparse_store_equal(&packer->store, index, data);
 }
 
-/* find the block among those stored, or store it */
-static int place_block(struct sparse_packer *packer, const u8 *data, u64 hash,
-		       u32 *index)
+static int is_equal(void *arg, u32 addr)
 {
-	struct candidate candidate = { packer, data };
+	const struct candidate *candidate = arg;
+	const struct sparse_packer *packer = candidate->packer;
+	u32 index = addr - packer->store.start;
+	unsigned int i;
+	int ret = 1;
+
+	/* a hash that is equal by chance: that was the shorter end of a file */
+	if (candidate->count > packer->counts.stored - index)
+		return 0;
+	for (i = 0; i < candidate->count && ret > 0; i++)
+		ret = is_equal_block(packer, index + i, candidate->data +
+				     i * SPARSE_BLOCK_SIZE);
+	return ret;
+}
+
+static int store_chunk(struct sparse_packer *packer, const u8 *data,
+		       unsigned int count, u64 hash, u32 *addr)
+{
+	u64 index = packer->counts.stored;
+	unsigned int i;
+	int err;
+
+	if (index + count > UINT32_MAX - packer->store.start)
+		return -EFBIG;
+	*addr = packer->store.start + index;
+	err = sparse_dedupe_add(&packer->dedupe, hash, *addr);
+	if (err)
+		return err;
+	for (i = 0; i < count; i++)
+		sparse_flight_store(&packer->flight, index + i,
+				    data + i * SPARSE_BLOCK_SIZE);
+	packer->counts.stored += count;
+	return 0;
+}
+
+/* find the chunk among those stored, or store it */
+static int place_data(struct sparse_packer *packer, const u8 *data,
+		      unsigned int count, u64 hash, u32 *addr)
+{
+	struct candidate candidate = { packer, data, count };
 	int ret;
 
 	ret = sparse_dedupe_find(&packer->dedupe, hash, is_equal, &candidate,
-				 index);
+				 addr);
+	if (!ret)
+		return store_chunk(packer, data, count, hash, addr);
 	if (ret < 0) {
 		packer->write_failed = true;
 		return ret;
 	}
-	if (ret) {
-		packer->counts.duplicate++;
+	packer->counts.duplicate += count;
+	return 0;
+}
+
+static int add_digests(struct sparse_packer *packer,
+		       const struct sparse_batch *batch, u64 *next)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < batch->count; i++) {
+		if (batch->zero[i])
+			continue;
+		err = sparse_verity_hole(&packer->verity,
+					 batch->block[i] - *next);
+		if (!err)
+			err = sparse_verity_block(&packer->verity,
+						  batch->digest[i]);
+		if (err)
+			return err;
+		*next = batch->block[i] + 1;
+	}
+	return 0;
+}
+
+static int place_chunk(struct sparse_packer *packer,
+		       const struct sparse_batch *batch, unsigned int first,
+		       unsigned int count, struct sparse_chunkmap *map)
+{
+	unsigned int holes = 0, zeros = 0, i;
+	u32 addr;
+	int err;
+
+	for (i = first; i < first + count; i++) {
+		holes += batch->hole[i];
+		zeros += batch->zero[i];
+	}
+	if (zeros == count) {
+		packer->counts.zero += count - holes;
 		return 0;
 	}
-	ret = sparse_dedupe_add(&packer->dedupe, hash);
-	if (ret)
-		return ret;
-	*index = packer->counts.stored++;
-	sparse_flight_store(&packer->flight, *index, data);
-	return 0;
+	err = place_data(packer, batch->data + first * SPARSE_BLOCK_SIZE, count,
+			 batch->hash[first], &addr);
+	for (i = 0; i < count && !err; i++)
+		map->addr[batch->block[first + i]] = addr + i;
+	return err;
 }
 
 /* the part that has to be done batch by batch in the order of the files */
@@ -76,35 +151,16 @@ static int place_batch(struct sparse_packer *packer,
 		       const struct sparse_batch *batch,
 		       struct sparse_chunkmap *map, u64 *next)
 {
-	unsigned int i;
-	u32 index;
-	int err;
+	unsigned int i, count;
+	int err = 0;
 
-	for (i = 0; i < batch->count; i++) {
-		u64 block = batch->block[i];
-
-		if (batch->zero[i]) {
-			packer->counts.zero++;
-			continue;
-		}
-		if (packer->want_digest) {
-			err = sparse_verity_hole(&packer->verity, block - *next);
-			if (!err)
-				err = sparse_verity_block(&packer->verity,
-							  batch->digest[i]);
-			if (err)
-				return err;
-			*next = block + 1;
-		}
-		err = place_block(packer, batch->data + i * SPARSE_BLOCK_SIZE,
-				  batch->hash[i], &index);
-		if (err)
-			return err;
-		if (index >= UINT32_MAX - packer->store.start)
-			return -EFBIG;
-		map->addr[block] = packer->store.start + index;
+	if (packer->want_digest)
+		err = add_digests(packer, batch, next);
+	for (i = 0; i < batch->count && !err; i += count) {
+		count = sparse_batch_chunk(batch, i);
+		err = place_chunk(packer, batch, i, count, map);
 	}
-	return 0;
+	return err;
 }
 
 static int pack_batches(struct sparse_packer *packer, struct sparse_walk *walk,
@@ -136,7 +192,9 @@ int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,
 		     struct sparse_chunkmap *map,
 		     u8 digest[SPARSE_DIGEST_SIZE])
 {
-	struct sparse_walk walk = { .fd = fd, .size = size };
+	struct sparse_walk walk = {
+		.fd = fd, .size = size, .shift = packer->shift,
+	};
 	u64 next = 0;
 	int err;
 

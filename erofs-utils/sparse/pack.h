@@ -10,8 +10,8 @@
 /**
  * struct sparse_counts - what became of the blocks
  * @blocks: of all files
- * @zero: stored as data where they came from, but all zeros
- * @duplicate: equal to one that was stored before
+ * @zero: stored as data where they came from, but in a chunk that is all zeros
+ * @duplicate: in a chunk that is equal to one that was stored before
  * @stored: in the image's data
  *
  * The rest of @blocks were holes already.
@@ -26,6 +26,7 @@ struct sparse_counts {
 /**
  * struct sparse_packer - puts the data of files into an image
  * @want_digest: whether to compute fs-verity digests
+ * @shift: log2 of the blocks in a chunk: what is a hole, or a duplicate, as a whole
  * @workers: how many threads work, the caller being one of them
  * @write_failed: it was the image that could not be written or read, not the file
  * @progress: called for every batch with the number of blocks in it, or NULL
@@ -33,6 +34,7 @@ struct sparse_counts {
  */
 struct sparse_packer {
 	bool want_digest;
+	unsigned int shift;
 	unsigned int workers;
 	bool write_failed;
 	struct sparse_counts counts;
@@ -47,7 +49,7 @@ struct sparse_packer {
 
 /**
  * sparse_packer_init() - get ready
- * @packer: all zero but for @want_digest, @workers, @progress and
+ * @packer: all zero but for @want_digest, @shift, @workers, @progress and
  *	@progress_arg
  * @fd: the image, open for reading and writing
  * @start: number of the image's block that data may start from
@@ -64,7 +66,7 @@ void sparse_packer_exit(struct sparse_packer *packer);
  * @packer: initialised
  * @fd: the file, open for reading
  * @size: its size in bytes
- * @map: of that many bytes, all holes; filled in
+ * @map: of that many bytes, all holes; filled in for each block
  * @digest: where to put the fs-verity digest, if that is wanted
  *
  * Return: 0, -ETXTBSY if the file ends before @size, -EFBIG if the image would

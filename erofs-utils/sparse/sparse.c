@@ -125,10 +125,22 @@ static int find_output(struct erofs_sparse *sparse)
 	return 0;
 }
 
+/* from upstream, whose own way to make chunks is not to start */
+static int take_chunksize(struct erofs_sparse *sparse)
+{
+	sparse->chunkbits = cfg.c_chunkbits;
+	cfg.c_chunkbits = 0;
+	if (!sparse->chunkbits ||
+	    (sparse->chunkbits >= SPARSE_BLOCK_BITS &&
+	     sparse->chunkbits <= SPARSE_BLOCK_BITS + SPARSE_SHIFT_MAX))
+		return 0;
+	return sparse_usage_error(sparse, "--sparse takes a --chunksize of 4096 to 262144");
+}
+
 int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 		      bool xattrs)
 {
-	int i, err = 0;
+	int i, err;
 
 	sparse->open = true;
 	sparse->quiet = !cfg.c_showprogress;
@@ -137,10 +149,13 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 	if (cfg.c_dbg_lvl <= EROFS_WARN)
 		cfg.c_dbg_lvl = EROFS_ERR - 1;
 
-	if (sbi->bdev.offset || cfg.c_blobdev_path || cfg.c_chunkbits)
-		return sparse_usage_error(sparse, "--sparse excludes --offset, --blobdev and --chunksize");
+	if (sbi->bdev.offset || cfg.c_blobdev_path)
+		return sparse_usage_error(sparse, "--sparse excludes --offset and --blobdev");
 	if (sbi->ishare_xattr_prefix_id)
 		return sparse_usage_error(sparse, "--sparse excludes --xattr-inode-digest");
+	err = take_chunksize(sparse);
+	if (err)
+		return err;
 	for (i = 0; i < sparse->count && !err; i++)
 		err = check_snapshot(sparse->snapshots[i]);
 	if (!err)

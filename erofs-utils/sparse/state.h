@@ -18,6 +18,7 @@
  * @reported: the user knows what went wrong
  * @usage: it was the command line
  * @fingerprint: whether to write them
+ * @chunkbits: log2 of the bytes in a chunk, or 0 to choose them for each file
  * @quiet: no progress, no summary
  * @mode: permissions of the image
  */
@@ -30,6 +31,7 @@ struct erofs_sparse {
 	bool reported;
 	bool usage;
 	bool fingerprint;
+	unsigned int chunkbits;
 	bool quiet;
 	mode_t mode;
 	struct sparse_output out;

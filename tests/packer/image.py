@@ -3,9 +3,10 @@
 """A naive reader of the images that mkfs.erofs --sparse writes.
 
 image.py map IMAGE NAME         print "page block" for each page with content
-image.py compare IMAGE NAME FILE
+image.py compare IMAGE NAME FILE [PAGES]
                                 FILE is NAME in the root of IMAGE; its map is
-                                what looking at page after page would make it
+                                what looking at page after page would make it,
+                                or at one chunk of PAGES after the other
 image.py chunks IMAGE NAME      print the size of a chunk in pages, and how many there are
 image.py fingerprint IMAGE NAME print the fingerprint's label and digest
 
@@ -89,27 +90,28 @@ class Image:
         return "none"
 
 
-def compare(image, name, path):
+def compare(image, name, path, pages):
     size, addresses = image.map(name)
     seen = {}
-    following = min([a for a in addresses if a != HOLE], default=0)
+    following = start = min([a for a in addresses if a != HOLE], default=0)
     with open(path, "rb") as f:
-        for number, address in enumerate(addresses):
-            page = f.read(PAGE).ljust(PAGE, b"\0")
-            if not any(page):
-                want = HOLE
-            elif page in seen:
-                want = seen[page]
+        for number in range(0, len(addresses), pages):
+            count = min(pages, len(addresses) - number)
+            chunk = f.read(count * PAGE).ljust(count * PAGE, b"\0")
+            if not any(chunk):
+                want = [HOLE] * count
             else:
-                want = seen[page] = following
-                following += 1
-            assert address == want, "page %d is in block %d, not %d" % (
-                number, address, want)
-            if want != HOLE:
-                assert image.read(address * PAGE, PAGE) == page, (
+                if chunk not in seen:
+                    seen[chunk] = following
+                    following += count
+                want = list(range(seen[chunk], seen[chunk] + count))
+            assert addresses[number:number + count] == want, (
+                "the chunk of page %d is not in block %d" % (number, want[0]))
+            if want[0] != HOLE:
+                assert image.read(want[0] * PAGE, count * PAGE) == chunk, (
                     "content of page %d" % number)
         assert f.tell() == size, "size"
-    print("%d pages, %d stored" % (len(addresses), len(seen)))
+    print("%d pages, %d stored" % (len(addresses), following - start))
 
 
 def main():
@@ -123,7 +125,7 @@ def main():
         chunk = PAGE << (word & 0x1f)
         print(chunk // PAGE, (size + chunk - 1) // chunk)
     elif command == "compare":
-        compare(image, name, sys.argv[4])
+        compare(image, name, sys.argv[4], int((sys.argv[5:] or [1])[0]))
     elif command == "fingerprint":
         print(image.fingerprint(name))
 

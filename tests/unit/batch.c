@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Batches hold every block of data once, with the right bytes, and padded where the
- * file ends.  Would catch a block lost between two batches or two extents, and
- * bytes of an earlier batch behind the end of the file.
+ * Batches hold every block of data once, with the right bytes, padded where the file
+ * ends, and chunks as a whole.  Would catch a block lost between two batches or two
+ * extents, bytes of an earlier batch behind the end of the file or in a hole, and
+ * data that is taken for a hole.
  */
 #include <errno.h>
 #include <string.h>
@@ -44,6 +45,31 @@ static int make_file(u64 size)
 	return fd;
 }
 
+/* chunks begin where they should, are whole, and have data in them */
+static int check_chunks(const struct sparse_batch *batch, u64 size)
+{
+	unsigned int i, n, count;
+
+	for (i = 0; i < batch->count; i += count) {
+		u64 first = batch->block[i], left = sparse_blocks(size) - first;
+		bool hole = true;
+
+		count = sparse_batch_chunk(batch, i);
+		expect(count == 1U << batch->shift || count == left,
+		       "%u blocks at %llu", count, (unsigned long long)first);
+		expect(!(first & ((1U << batch->shift) - 1)), "starts at %llu",
+		       (unsigned long long)first);
+		for (n = 0; n < count; n++) {
+			expect(batch->block[i + n] == first + n, "block %u of %llu",
+			       n, (unsigned long long)first);
+			hole &= batch->hole[i + n];
+		}
+		expect(!hole, "a chunk of nothing at %llu",
+		       (unsigned long long)first);
+	}
+	return 0;
+}
+
 static int check_batch(const struct sparse_batch *batch, bool *seen)
 {
 	unsigned int i;
@@ -60,14 +86,14 @@ static int check_batch(const struct sparse_batch *batch, bool *seen)
 		       (unsigned long long)block);
 		expect(batch->zero[i] == !memcmp(data, zeros, sizeof(zeros)),
 		       "zeros in block %llu", (unsigned long long)block);
-		seen[block] = true;
+		seen[block] = !batch->hole[i];
 	}
 	return 0;
 }
 
-static int check_file(int fd, u64 size)
+static int check_file(int fd, u64 size, unsigned int shift)
 {
-	struct sparse_walk walk = { .fd = fd, .size = size };
+	struct sparse_walk walk = { .fd = fd, .size = size, .shift = shift };
 	struct sparse_batch batch;
 	bool seen[BLOCKS] = { false };
 	int failed = 0;
@@ -80,7 +106,7 @@ static int check_file(int fd, u64 size)
 			break;
 		need(!sparse_batch_read(&batch));
 		need(!sparse_batch_scan(&batch, NULL));
-		failed |= check_batch(&batch, seen);
+		failed |= check_batch(&batch, seen) || check_chunks(&batch, size);
 	}
 	sparse_batch_exit(&batch);
 	for (i = 0; i < BLOCKS; i++)
@@ -94,7 +120,7 @@ static int check_file(int fd, u64 size)
 static int whole_blocks(void)
 {
 	u64 size = BLOCKS * SPARSE_BLOCK_SIZE;
-	int fd = make_file(size), ret = check_file(fd, size);
+	int fd = make_file(size), ret = check_file(fd, size, 0);
 
 	close(fd);
 	return ret;
@@ -108,9 +134,48 @@ static int with_a_tail(void)
 
 	content[size - 1] = 77;
 	need(pwrite(fd, content + size - 1, 1, size - 1) == 1);
-	ret = check_file(fd, size);
+	ret = check_file(fd, size, 0);
 	close(fd);
 	return ret;
+}
+
+static int chunks(void)
+{
+	unsigned int shift;
+
+	for (shift = 1; shift <= SPARSE_SHIFT_MAX; shift++) {
+		u64 size = (BLOCKS - unit_random(20)) * SPARSE_BLOCK_SIZE -
+			unit_random(2) * 1000;
+		int fd = make_file(size), ret = check_file(fd, size, shift);
+
+		close(fd);
+		expect(!ret, "chunks of %u blocks", 1U << shift);
+	}
+	return 0;
+}
+
+/* what finds an equal chunk is about all of it */
+static int hash_of_a_chunk(void)
+{
+	struct sparse_walk walk = { .fd = unit_file(), .shift = 1 };
+	struct sparse_batch batch;
+
+	memset(content, 0, 6 * SPARSE_BLOCK_SIZE);
+	content[SPARSE_BLOCK_SIZE] = 1;
+	content[3 * SPARSE_BLOCK_SIZE] = 1;
+	content[4 * SPARSE_BLOCK_SIZE] = 1;
+	walk.size = 6 * SPARSE_BLOCK_SIZE;
+	need(pwrite(walk.fd, content, walk.size, 0) == (ssize_t)walk.size);
+	need(!sparse_batch_init(&batch));
+	need(!sparse_batch_plan(&batch, &walk));
+	need(!sparse_batch_read(&batch));
+	need(!sparse_batch_scan(&batch, NULL));
+	expect(batch.count == 6, "%u blocks", batch.count);
+	expect(batch.hash[0] == batch.hash[2], "equal chunks");
+	expect(batch.hash[0] != batch.hash[4], "the other way round");
+	sparse_batch_exit(&batch);
+	close(walk.fd);
+	return 0;
 }
 
 static int file_shrank(void)
@@ -168,6 +233,8 @@ int main(void)
 	const struct ktap_case cases[] = {
 		{ "whole-blocks", whole_blocks },
 		{ "with-a-tail", with_a_tail },
+		{ "chunks", chunks },
+		{ "hash-of-a-chunk", hash_of_a_chunk },
 		{ "file-shrank", file_shrank },
 		{ "hashes-and-digests", hashes_and_digests },
 	};

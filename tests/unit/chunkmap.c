@@ -168,6 +168,29 @@ static int no_larger_than_that(void)
 	return 0;
 }
 
+/* a size that was asked for, larger than the file or not */
+static int as_asked_for(void)
+{
+	unsigned int shift;
+	u64 n;
+
+	for (shift = 0; shift <= 6; shift++) {
+		struct sparse_chunkmap *map = sparse_chunkmap_alloc(50);
+
+		need(map);
+		for (n = 0; n < 50; n++)
+			map->addr[n] = n & 32 ? 0 : 100 + n;
+		map = sparse_chunkmap_shift(map, shift);
+		expect(sparse_chunkmap_chunks(map) == (49U >> shift) + 1,
+		       "%llu chunks", (unsigned long long)sparse_chunkmap_chunks(map));
+		for (n = 0; n < sparse_chunkmap_chunks(map); n++)
+			expect(map->addr[n] == (n << shift & 32 ? 0 : 100 + (n << shift)),
+			       "chunk %llu, shift %u", (unsigned long long)n, shift);
+		free(map);
+	}
+	return 0;
+}
+
 int main(void)
 {
 	const struct ktap_case cases[] = {
@@ -178,6 +201,7 @@ int main(void)
 		{ "as-large-as-can-be", as_large_as_can_be },
 		{ "one-block", one_block },
 		{ "no-larger-than-that", no_larger_than_that },
+		{ "as-asked-for", as_asked_for },
 	};
 
 	return ktap_main(cases);

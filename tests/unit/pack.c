@@ -29,6 +29,29 @@ static bool is_equal(const void *a, const void *b)
 	return !memcmp(a, b, SPARSE_BLOCK_SIZE);
 }
 
+/* the same bytes at both places; a chunk that the file ends in is like no other */
+static bool is_equal_chunk(u64 a, u64 b, u64 blocks, unsigned int shift)
+{
+	u64 count = 1ULL << shift, n;
+
+	if (b + count > blocks)
+		return false;
+	for (n = 0; n < count; n++)
+		if (!is_equal(block_of(a + n), block_of(b + n)))
+			return false;
+	return true;
+}
+
+static bool is_hole(u64 first, u64 blocks, unsigned int shift)
+{
+	u64 n;
+
+	for (n = first; n < first + (1ULL << shift) && n < blocks; n++)
+		if (!is_equal(block_of(n), zeros))
+			return false;
+	return true;
+}
+
 /* holes, stored zeros, a few different blocks again and again, and fresh ones */
 static int make_file(u64 size)
 {
@@ -59,27 +82,38 @@ static int make_file(u64 size)
 	return fd;
 }
 
-static int check_map(int image, const struct sparse_chunkmap *map,
-		     const struct sparse_counts *counts)
+/* where a chunk should be: nowhere, where an equal one is, or @next */
+static u32 place(const struct sparse_chunkmap *map, u64 first, unsigned int shift,
+		 u32 next)
 {
-	u32 next = START;
-	u64 n, m;
+	u64 m;
+
+	if (is_hole(first, map->blocks, shift))
+		return 0;
+	for (m = 0; m < first; m += 1ULL << shift)
+		if (map->addr[m] && is_equal_chunk(m, first, map->blocks, shift))
+			return map->addr[m];
+	return next;
+}
+
+static int check_map(int image, const struct sparse_chunkmap *map,
+		     const struct sparse_counts *counts, unsigned int shift)
+{
+	u32 next = START, want = 0;
+	u64 n;
 
 	for (n = 0; n < map->blocks; n++) {
 		u8 got[SPARSE_BLOCK_SIZE];
-		u32 want = 0;
 
-		if (!is_equal(block_of(n), zeros)) {
-			for (m = 0; m < n && !want; m++)
-				if (is_equal(block_of(m), block_of(n)))
-					want = map->addr[m];
-			if (!want)
-				want = next++;
-		}
+		if (n & ((1ULL << shift) - 1))
+			want += !!want;
+		else
+			want = place(map, n, shift, next);
 		expect(map->addr[n] == want, "block %llu is at %u, not %u",
 		       (unsigned long long)n, map->addr[n], want);
 		if (!want)
 			continue;
+		next += want == next;
 		need(pread(image, got, sizeof(got), (u64)want * sizeof(got)) ==
 		     sizeof(got));
 		expect(is_equal(got, block_of(n)), "bytes of block %llu",
@@ -109,11 +143,12 @@ static int check_digest(struct sparse_packer *packer, u64 size,
 	return 0;
 }
 
-static int pack_and_check(u64 size, unsigned int workers)
+static int pack_and_check(u64 size, unsigned int workers, unsigned int shift)
 {
 	struct sparse_packer packer = {
 		.want_digest = true,
 		.workers = workers,
+		.shift = shift,
 	};
 	u8 digest[SPARSE_DIGEST_SIZE];
 	int image = unit_file(), fd = make_file(size), ret;
@@ -123,7 +158,7 @@ static int pack_and_check(u64 size, unsigned int workers)
 	need(!sparse_packer_init(&packer, image, START));
 	need(!sparse_pack_file(&packer, fd, size, map, digest));
 	need(!sparse_packer_flush(&packer));
-	ret = check_map(image, map, &packer.counts) ||
+	ret = check_map(image, map, &packer.counts, shift) ||
 		check_digest(&packer, size, digest);
 	sparse_packer_exit(&packer);
 	free(map);
@@ -134,7 +169,7 @@ static int pack_and_check(u64 size, unsigned int workers)
 
 static int as_the_reference(void)
 {
-	return pack_and_check(sizeof(content), 1);
+	return pack_and_check(sizeof(content), 1, 0);
 }
 
 static int by_many_workers(void)
@@ -143,16 +178,28 @@ static int by_many_workers(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(workers); i++)
-		if (pack_and_check(sizeof(content), workers[i]))
+		if (pack_and_check(sizeof(content), workers[i], 0))
 			return 1;
 	return 0;
 }
 
 static int with_a_tail(void)
 {
-	return pack_and_check(sizeof(content) - 1000, 2) ||
-		pack_and_check(sizeof(content) - SPARSE_BLOCK_SIZE + 1, 2) ||
-		pack_and_check(1, 2);
+	return pack_and_check(sizeof(content) - 1000, 2, 0) ||
+		pack_and_check(sizeof(content) - SPARSE_BLOCK_SIZE + 1, 2, 0) ||
+		pack_and_check(1, 2, 0);
+}
+
+static int by_chunks(void)
+{
+	unsigned int shift;
+
+	for (shift = 1; shift <= SPARSE_SHIFT_MAX; shift++)
+		if (pack_and_check(sizeof(content), 2, shift) ||
+		    pack_and_check(sizeof(content) - 1000, 3, shift) ||
+		    pack_and_check(1, 2, shift))
+			return 1;
+	return 0;
 }
 
 /* of two files with the same content, the second takes no block */
@@ -262,6 +309,7 @@ int main(void)
 		{ "as-the-reference", as_the_reference },
 		{ "by-many-workers", by_many_workers },
 		{ "with-a-tail", with_a_tail },
+		{ "by-chunks", by_chunks },
 		{ "across-files", across_files },
 		{ "holes-do-not-show", holes_do_not_show },
 		{ "says-which-side-failed", says_which_side_failed },
