@@ -79,10 +79,32 @@ static int set_fingerprint(struct erofs_inode *inode,
 			      value, sizeof(value));
 }
 
+static void note_file(struct erofs_sparse *sparse, const struct sparse_file *file,
+		      const struct sparse_counts *before,
+		      const struct sparse_counts *after, const u8 *digest)
+{
+	const struct erofs_inode *inode = file->inode;
+	struct sparse_file_summary summary = {
+		.path = file->name,
+		.bytes = file->st.st_size,
+		.index = inode->extent_isize,
+		.chunk = inode->extent_isize ? 1ULL << inode->u.chunkbits : 0,
+		.counts = sparse_counts_since(before, after),
+		.digest = sparse->fingerprint ? digest : NULL,
+	};
+
+	sparse->summary.files++;
+	sparse->summary.bytes += summary.bytes;
+	sparse->summary.index += summary.index;
+	if (sparse->report_path)
+		sparse_report_file(&sparse->report, &summary);
+}
+
 static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		     const struct sparse_file *file)
 {
 	const char *path = file->inode->i_srcpath;
+	struct sparse_counts before = packer->counts;
 	u8 digest[SPARSE_DIGEST_SIZE];
 	int fd, err;
 
@@ -105,9 +127,7 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		err = set_fingerprint(file->inode, digest);
 	if (err)
 		return sparse_error(err, "could not write '%s'", sparse->image);
-	sparse->summary.files++;
-	sparse->summary.bytes += file->st.st_size;
-	sparse->summary.index += file->inode->extent_isize;
+	note_file(sparse, file, &before, &packer->counts, digest);
 	return 0;
 }
 
@@ -208,5 +228,5 @@ int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im)
 	}
 	sparse->mode = tree.private ? 0600 : 0644;
 	sparse_tree_exit(&tree);
-	return sparse_report(sparse, err);
+	return sparse_reported(sparse, err);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 #define _GNU_SOURCE
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,30 +11,36 @@
 
 #include "output.h"
 
-/* EROFS_SUPER_MAGIC_V1 at EROFS_SUPER_OFFSET of erofs_fs.h */
-#define IMAGE_MAGIC		0xE0F5E1E2
-#define IMAGE_MAGIC_OFFSET	1024
+#define SIGNATURE_MAX	32
+
+const struct sparse_signature sparse_image_signature = {
+	.pos = 1024, .bytes = "\xe2\xe1\xf5\xe0", .len = 4,
+};
 
 static const int fatal_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 /*
- * A signal handler has no argument: this is what it removes, if anything.  Set
- * before it is in place, and changed when it no longer is.
+ * A signal handler has no argument: this is what it removes, if anything.  What is
+ * in it changes before the handler is in place, or with signals blocked.
  */
 static struct {
-	int dirfd;
-	const char *name;
+	const struct sparse_output *out[2];
 	char message[512];
 	size_t length;
 } interrupted;
 
 static void on_signal(int sig)
 {
+	const struct sparse_output *out;
 	ssize_t ret;
+	size_t i;
 
 	(void)sig;
-	if (interrupted.name)
-		unlinkat(interrupted.dirfd, interrupted.name, 0);
+	for (i = 0; i < ARRAY_SIZE(interrupted.out); i++) {
+		out = interrupted.out[i];
+		if (out && out->named)
+			unlinkat(out->dirfd, out->temporary, 0);
+	}
 	ret = write(STDERR_FILENO, interrupted.message, interrupted.length);
 	(void)ret;
 	_exit(1);
@@ -47,8 +52,11 @@ static void catch_signals(const struct sparse_output *out)
 	struct sigaction old;
 	size_t i;
 
-	interrupted.dirfd = out->dirfd;
-	interrupted.name = out->named ? out->temporary : NULL;
+	if (interrupted.out[0]) {
+		interrupted.out[1] = out;
+		return;
+	}
+	interrupted.out[0] = out;
 	snprintf(interrupted.message, sizeof(interrupted.message),
 		 "mkfs.erofs: interrupted: '%.400s' was not written\n",
 		 out->path);
@@ -64,6 +72,20 @@ static void catch_signals(const struct sparse_output *out)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+/* an interrupt no longer concerns us */
+static void release_signals(void)
+{
+	struct sigaction old;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fatal_signals); i++)
+		if (!sigaction(fatal_signals[i], NULL, &old) &&
+		    old.sa_handler == on_signal)
+			signal(fatal_signals[i], SIG_DFL);
+	interrupted.out[0] = NULL;
+	interrupted.out[1] = NULL;
+}
+
 static void block_signals(sigset_t *old)
 {
 	sigset_t set;
@@ -75,49 +97,26 @@ static void block_signals(sigset_t *old)
 	pthread_sigmask(SIG_BLOCK, &set, old);
 }
 
-static int check_existing(const char *path)
+static int check_existing(const char *path,
+			  const struct sparse_signature *signature)
 {
-	u32 magic = 0;
+	char bytes[SIGNATURE_MAX];
 	ssize_t ret;
 	int fd;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	ret = pread(fd, &magic, sizeof(magic), IMAGE_MAGIC_OFFSET);
+	ret = pread(fd, bytes, signature->len, signature->pos);
 	if (ret < 0)
 		ret = -errno;
+	else if ((size_t)ret < signature->len ||
+		 memcmp(bytes, signature->bytes, signature->len))
+		ret = -EEXIST;
 	else
-		ret = le32toh(magic) == IMAGE_MAGIC ? 0 : -EEXIST;
+		ret = 0;
 	close(fd);
 	return ret;
-}
-
-int sparse_output_find(struct sparse_output *out, const char *path)
-{
-	struct stat st;
-
-	*out = SPARSE_OUTPUT_NONE;
-	out->path = path;
-	out->target = realpath(path, NULL);
-	if (!out->target) {
-		if (errno != ENOENT)
-			return -errno;
-		if (!lstat(path, &st))
-			return -ENOENT;		/* a link to nowhere */
-		out->target = strdup(path);
-		return out->target ? 0 : -ENOMEM;
-	}
-	if (stat(out->target, &st))
-		return -errno;
-	out->exists = true;
-	out->dev = st.st_dev;
-	out->ino = st.st_ino;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	if (!S_ISREG(st.st_mode))
-		return -ENOTSUP;
-	return st.st_size ? check_existing(out->target) : 0;
 }
 
 static int open_directory(struct sparse_output *out)
@@ -141,13 +140,60 @@ static int open_directory(struct sparse_output *out)
 	return *out->name ? 0 : -EISDIR;
 }
 
+static int find_existing(struct sparse_output *out,
+			 const struct sparse_signature *signature)
+{
+	struct stat st;
+
+	if (stat(out->target, &st))
+		return -errno;
+	out->exists = true;
+	out->dev = st.st_dev;
+	out->ino = st.st_ino;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -ENOTSUP;
+	return st.st_size ? check_existing(out->target, signature) : 0;
+}
+
+int sparse_output_find(struct sparse_output *out, const char *path,
+		       const struct sparse_signature *signature)
+{
+	struct stat st;
+	int err;
+
+	*out = SPARSE_OUTPUT_NONE;
+	out->path = path;
+	out->target = realpath(path, NULL);
+	if (out->target) {
+		err = find_existing(out, signature);
+	} else if (errno != ENOENT) {
+		err = -errno;
+	} else if (!lstat(path, &st)) {
+		err = -ENOENT;		/* a link to nowhere */
+	} else {
+		out->target = strdup(path);
+		err = out->target ? 0 : -ENOMEM;
+	}
+	return err ? err : open_directory(out);
+}
+
+bool sparse_output_is_same(const struct sparse_output *a,
+			   const struct sparse_output *b)
+{
+	struct stat dir_of_a, dir_of_b;
+
+	return !strcmp(a->name, b->name) && !fstat(a->dirfd, &dir_of_a) &&
+		!fstat(b->dirfd, &dir_of_b) &&
+		dir_of_a.st_dev == dir_of_b.st_dev &&
+		dir_of_a.st_ino == dir_of_b.st_ino;
+}
+
 int sparse_output_open(struct sparse_output *out)
 {
 	int err;
 
-	err = open_directory(out);
-	if (err)
-		return err;
 	if (asprintf(&out->temporary, ".%.200s.%ld", out->name,
 		     (long)getpid()) < 0) {
 		out->temporary = NULL;
@@ -171,19 +217,6 @@ int sparse_output_open(struct sparse_output *out)
 	}
 	catch_signals(out);
 	return 0;
-}
-
-/* an interrupt no longer concerns us */
-static void release_signals(void)
-{
-	struct sigaction old;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(fatal_signals); i++)
-		if (!sigaction(fatal_signals[i], NULL, &old) &&
-		    old.sa_handler == on_signal)
-			signal(fatal_signals[i], SIG_DFL);
-	interrupted.name = NULL;
 }
 
 /* the temporary name, for a file that had none */
@@ -213,21 +246,28 @@ static int give_name(struct sparse_output *out)
 	out->named = false;
 	if (err)
 		return err;
-	release_signals();
 	return fsync(out->dirfd) ? -errno : 0;
 }
 
-int sparse_output_commit(struct sparse_output *out, mode_t mode)
+int sparse_output_sync(struct sparse_output *out, mode_t mode)
 {
 	mode_t mask = umask(0);
+
+	umask(mask);
+	return fchmod(out->fd, mode & ~mask) || fsync(out->fd) ? -errno : 0;
+}
+
+int sparse_output_commit(struct sparse_output *out, struct sparse_output *with)
+{
 	sigset_t old;
 	int err;
 
-	umask(mask);
-	if (fchmod(out->fd, mode & ~mask) || fsync(out->fd))
-		return -errno;
 	block_signals(&old);
 	err = give_name(out);
+	if (!err && with)
+		err = give_name(with);
+	if (!err)
+		release_signals();
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return err;
 }

@@ -7,16 +7,32 @@
 #include "types.h"
 
 /**
- * struct sparse_output - an image that appears under its name whole or not at all
+ * struct sparse_signature - what tells a file that may be replaced from one that
+ * may not
+ * @pos: where it is
+ * @bytes: what is there
+ * @len: how many
+ */
+struct sparse_signature {
+	off_t pos;
+	const char *bytes;
+	size_t len;
+};
+
+/* of an image: EROFS_SUPER_MAGIC_V1 at EROFS_SUPER_OFFSET of erofs_fs.h */
+extern const struct sparse_signature sparse_image_signature;
+
+/**
+ * struct sparse_output - a file that appears under its name whole or not at all
  * @path: its name as the user gave it
  * @fd: to write it
  * @exists: something has that name already
  * @dev: where that is
  * @ino: which that is
  *
- * Until it is committed the image has no name where the file system can do that,
+ * Until it is committed the file has no name where the file system can do that,
  * and a temporary one beside @path where not.  SIGINT, SIGTERM and SIGHUP remove
- * it, say so, and end the process with status 1.
+ * it, say so, and end the process with status 1.  There may be two at a time.
  */
 struct sparse_output {
 	const char *path;
@@ -27,7 +43,7 @@ struct sparse_output {
 	/* private */
 	int dirfd;
 	char *target;
-	const char *name;
+	char *name;
 	char *temporary;
 	bool named;
 };
@@ -36,37 +52,55 @@ struct sparse_output {
 #define SPARSE_OUTPUT_NONE	((struct sparse_output) { .fd = -1, .dirfd = -1 })
 
 /**
- * sparse_output_find() - look at what has the image's name already
+ * sparse_output_find() - look at what has the file's name already
  * @out: filled in, but for @fd; released by sparse_output_close()
- * @path: the image's name, which is to live as long as @out
+ * @path: the file's name, which is to live as long as @out
+ * @signature: of what may be replaced
  *
- * A symbolic link is followed: it will lead to the image.
+ * A symbolic link is followed: it will lead to the file.
  *
  * Return: 0; -EISDIR or -ENOTSUP if the name is not that of a regular file,
- * -EEXIST if that is not empty and no EROFS image, or another negative errno.
+ * -EEXIST if that is not empty and has no such signature, or another negative errno.
  */
-int sparse_output_find(struct sparse_output *out, const char *path);
+int sparse_output_find(struct sparse_output *out, const char *path,
+		       const struct sparse_signature *signature);
 
 /**
- * sparse_output_open() - create the image
+ * sparse_output_open() - create the file
  * @out: found
  *
  * Return: 0 or a negative errno.
  */
 int sparse_output_open(struct sparse_output *out);
 
+/** sparse_output_is_same() - whether two that were found have one name */
+bool sparse_output_is_same(const struct sparse_output *a,
+			   const struct sparse_output *b);
+
 /**
- * sparse_output_commit() - write the image to disk and give it its name
+ * sparse_output_sync() - write the file to disk
  * @out: open
- * @mode: the image's permissions, of which the umask takes away
+ * @mode: the file's permissions, of which the umask takes away
  *
- * Return: 0 or a negative errno; the name is then what it was before.
+ * Return: 0 or a negative errno.
  */
-int sparse_output_commit(struct sparse_output *out, mode_t mode);
+int sparse_output_sync(struct sparse_output *out, mode_t mode);
+
+/**
+ * sparse_output_commit() - give the file its name
+ * @out: on disk
+ * @with: another one, which gets its name if @out got it; or NULL
+ *
+ * No signal comes in between.
+ *
+ * Return: 0 or a negative errno; the names that were not given are then what they
+ * were before.
+ */
+int sparse_output_commit(struct sparse_output *out, struct sparse_output *with);
 
 /**
  * sparse_output_close() - remove what was not committed, release the rest
- * @out: in any state; @fd stays open, its owner is who writes the image
+ * @out: in any state; @fd stays open, its owner is who writes the file
  */
 void sparse_output_close(struct sparse_output *out);
 

@@ -23,6 +23,25 @@ struct sparse_counts {
 	u64 stored;
 };
 
+/** sparse_counts_holes() - how many blocks were holes */
+static inline u64 sparse_counts_holes(const struct sparse_counts *counts)
+{
+	return counts->blocks - counts->zero - counts->duplicate - counts->stored;
+}
+
+/** sparse_counts_since() - what came to @before until @after */
+static inline struct sparse_counts
+sparse_counts_since(const struct sparse_counts *before,
+		    const struct sparse_counts *after)
+{
+	return (struct sparse_counts) {
+		.blocks = after->blocks - before->blocks,
+		.zero = after->zero - before->zero,
+		.duplicate = after->duplicate - before->duplicate,
+		.stored = after->stored - before->stored,
+	};
+}
+
 /**
  * struct sparse_packer - puts the data of files into an image
  * @want_digest: whether to compute fs-verity digests

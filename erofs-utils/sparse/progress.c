@@ -80,8 +80,7 @@ void sparse_summary_print(FILE *f, const struct sparse_summary *summary)
 		human(image, summary->image), summary->seconds,
 		human(rate, summary->bytes / summary->seconds));
 	print_pages(f, "pages", counts->blocks, counts->blocks);
-	print_pages(f, "holes", counts->blocks - counts->zero -
-		    counts->duplicate - counts->stored, counts->blocks);
+	print_pages(f, "holes", sparse_counts_holes(counts), counts->blocks);
 	print_pages(f, "zeros", counts->zero, counts->blocks);
 	print_pages(f, "duplicates", counts->duplicate, counts->blocks);
 	print_pages(f, "stored", counts->stored, counts->blocks);

@@ -39,6 +39,7 @@ double sparse_progress_stop(struct sparse_progress *progress);
 
 /**
  * struct sparse_summary - what is said at the end
+ * @version: of the program
  * @path: the image
  * @files: how many regular files it holds
  * @bytes: their sizes added up
@@ -49,6 +50,7 @@ double sparse_progress_stop(struct sparse_progress *progress);
  * @counts: of blocks
  */
 struct sparse_summary {
+	const char *version;
 	const char *path;
 	u64 files;
 	u64 bytes;

@@ -20,19 +20,42 @@
 
 enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
-int erofs_sparse_option(struct erofs_sparse **sparsep, bool alone)
+static int make_state(struct erofs_sparse **sparse)
 {
-	struct erofs_sparse *sparse = *sparsep;
+	if (*sparse)
+		return 0;
+	*sparse = calloc(1, sizeof(**sparse));
+	if (!*sparse)
+		return -ENOMEM;
+	(*sparse)->out = SPARSE_OUTPUT_NONE;
+	(*sparse)->report = SPARSE_REPORT_NONE;
+	return 0;
+}
 
-	if (!sparse) {
-		sparse = calloc(1, sizeof(*sparse));
-		if (!sparse)
-			return -ENOMEM;
-		sparse->out = SPARSE_OUTPUT_NONE;
-		*sparsep = sparse;
-	}
+int erofs_sparse_option(struct erofs_sparse **sparse, bool alone)
+{
+	int err = make_state(sparse);
+
+	if (err)
+		return err;
+	(*sparse)->asked = true;
 	if (!alone)
-		sparse->conflict = true;
+		(*sparse)->conflict = true;
+	return 0;
+}
+
+int erofs_sparse_argument(struct erofs_sparse **sparse,
+			  enum erofs_sparse_argument option, const char *value)
+{
+	int err = make_state(sparse);
+
+	if (err)
+		return err;
+	switch (option) {
+	case EROFS_SPARSE_REPORT:
+		(*sparse)->report_path = value;
+		break;
+	}
 	return 0;
 }
 
@@ -43,7 +66,7 @@ int sparse_usage_error(struct erofs_sparse *sparse, const char *problem)
 	return sparse_error(0, "%s", problem);
 }
 
-int sparse_report(struct erofs_sparse *sparse, int err)
+int sparse_reported(struct erofs_sparse *sparse, int err)
 {
 	sparse->reported = err;
 	return err;
@@ -65,6 +88,8 @@ static char *name_image(const char *snapshot)
 int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 			  char **operands)
 {
+	if (!sparse->asked)
+		return sparse_usage_error(sparse, "--report goes with --sparse");
 	if (sparse->conflict || !alone)
 		return sparse_usage_error(sparse, "--sparse excludes other sources and --incremental");
 	if (count == 1) {
@@ -108,7 +133,8 @@ static int find_output(struct erofs_sparse *sparse)
 	struct stat st;
 	int i, err;
 
-	err = sparse_output_find(&sparse->out, sparse->image);
+	err = sparse_output_find(&sparse->out, sparse->image,
+				 &sparse_image_signature);
 	for (i = 0; sparse->out.exists && i < sparse->count; i++)
 		if (!stat(sparse->snapshots[i], &st) &&
 		    st.st_dev == sparse->out.dev && st.st_ino == sparse->out.ino)
@@ -122,6 +148,28 @@ static int find_output(struct erofs_sparse *sparse)
 				    sparse->image);
 	if (err)
 		return sparse_error(err, "could not create '%s'", sparse->image);
+	return 0;
+}
+
+static int find_report(struct erofs_sparse *sparse)
+{
+	const char *path = sparse->report_path;
+	int err;
+
+	if (!path)
+		return 0;
+	err = sparse_report_open(&sparse->report, path);
+	if (err == -EEXIST)
+		return sparse_error(0, "'%s' exists and is no report: remove it",
+				    path);
+	if (err == -ENOTSUP)
+		return sparse_error(0, "'%s' is not a regular file: name another report",
+				    path);
+	if (err)
+		return sparse_error(err, "could not create '%s'", path);
+	if (sparse_output_is_same(&sparse->report.out, &sparse->out))
+		return sparse_error(0, "'%s' is to be the report, and is the image",
+				    path);
 	return 0;
 }
 
@@ -160,13 +208,15 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 		err = check_snapshot(sparse->snapshots[i]);
 	if (!err)
 		err = find_output(sparse);
+	if (!err)
+		err = find_report(sparse);
 	if (err)
-		return sparse_report(sparse, err);
+		return sparse_reported(sparse, err);
 
 	err = sparse_output_open(&sparse->out);
 	if (err)
-		return sparse_report(sparse, sparse_error(err, "could not create '%s'",
-						   sparse->image));
+		return sparse_reported(sparse, sparse_error(err, "could not create '%s'",
+						     sparse->image));
 	sbi->bdev.fd = sparse->out.fd;
 	sbi->devname = strdup(sparse->image);
 	if (xattrs) {
@@ -177,25 +227,42 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 	return err;
 }
 
+static int commit_files(struct erofs_sparse *sparse)
+{
+	bool reports = sparse->report_path;
+	int err;
+
+	err = sparse_output_sync(&sparse->out, sparse->mode);
+	sparse->summary.seconds = sparse_progress_stop(&sparse->progress);
+	if (err)
+		return sparse_error(err, "could not write '%s'", sparse->image);
+	if (reports)
+		err = sparse_report_write(&sparse->report, &sparse->summary);
+	if (err)
+		return sparse_error(err, "could not write '%s'",
+				    sparse->report_path);
+	err = sparse_output_commit(&sparse->out,
+				   reports ? &sparse->report.out : NULL);
+	if (err)
+		return sparse_error(err, "could not write '%s'", sparse->image);
+	return 0;
+}
+
 static int commit(struct erofs_sparse *sparse, struct erofs_sb_info *sbi)
 {
 	struct sparse_summary *summary = &sparse->summary;
 	char uuid[37];
 	int err;
 
-	err = sparse_output_commit(&sparse->out, sparse->mode);
-	summary->seconds = sparse_progress_stop(&sparse->progress);
-	if (err)
-		return sparse_report(sparse, sparse_error(err, "could not write '%s'",
-						   sparse->image));
-	if (sparse->quiet)
-		return 0;
 	erofs_uuid_unparse_lower(sbi->uuid, uuid);
+	summary->version = cfg.c_version;
 	summary->uuid = uuid;
 	summary->path = sparse->image;
 	summary->image = erofs_pos(sbi, sbi->primarydevice_blocks);
-	sparse_summary_print(stdout, summary);
-	return 0;
+	err = commit_files(sparse);
+	if (!err && !sparse->quiet)
+		sparse_summary_print(stdout, summary);
+	return sparse_reported(sparse, err);
 }
 
 int erofs_sparse_finish(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
@@ -208,6 +275,7 @@ int erofs_sparse_finish(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 	else if (err && !sparse->reported)
 		sparse_error(err, "could not write '%s'", sparse->image);
 	sparse_output_close(&sparse->out);
+	sparse_report_close(&sparse->report);
 	/*
 	 * What is left to do is to release memory, and after a failed write
 	 * upstream's way to do that follows pointers that were never set.

@@ -12,12 +12,26 @@
 
 struct erofs_sparse;
 
+/* values of getopt_long() for the options that go with --sparse */
+enum erofs_sparse_argument {
+	EROFS_SPARSE_REPORT = 1025,
+};
+
 /**
  * erofs_sparse_option() - --sparse was given, perhaps again
  * @sparse: the state, made if it is NULL
  * @alone: no option before it asked for another source
  */
 int erofs_sparse_option(struct erofs_sparse **sparse, bool alone);
+
+/**
+ * erofs_sparse_argument() - an option that goes with --sparse was given
+ * @sparse: the state, made if it is NULL
+ * @option: which
+ * @value: its argument, or NULL
+ */
+int erofs_sparse_argument(struct erofs_sparse **sparse,
+			  enum erofs_sparse_argument option, const char *value);
 
 /**
  * erofs_sparse_operands() - take the operands

@@ -4,6 +4,7 @@
 
 #include "output.h"
 #include "progress.h"
+#include "report.h"
 #include "sparse.h"
 
 #define SPARSE_FINGERPRINT_XATTR	"trusted.erofs.fingerprint"
@@ -13,6 +14,7 @@
  * @image: name of the image
  * @snapshots: what to pack
  * @count: how many
+ * @asked: --sparse was given, and not just what goes with it
  * @conflict: another source was asked for before --sparse
  * @open: the command line was found good
  * @reported: the user knows what went wrong
@@ -21,11 +23,13 @@
  * @chunkbits: log2 of the bytes in a chunk, or 0 to choose them for each file
  * @quiet: no progress, no summary
  * @mode: permissions of the image
+ * @report_path: name of the report, or NULL
  */
 struct erofs_sparse {
 	char *image;
 	char **snapshots;
 	int count;
+	bool asked;
 	bool conflict;
 	bool open;
 	bool reported;
@@ -34,6 +38,8 @@ struct erofs_sparse {
 	unsigned int chunkbits;
 	bool quiet;
 	mode_t mode;
+	const char *report_path;
+	struct sparse_report report;
 	struct sparse_output out;
 	struct sparse_progress progress;
 	struct sparse_summary summary;
@@ -48,7 +54,7 @@ struct erofs_sparse {
  */
 int sparse_usage_error(struct erofs_sparse *sparse, const char *problem);
 
-/** sparse_report() - note that an error, if it is one, was reported.  Return: @err */
-int sparse_report(struct erofs_sparse *sparse, int err);
+/** sparse_reported() - note that an error, if it is one, was.  Return: @err */
+int sparse_reported(struct erofs_sparse *sparse, int err);
 
 #endif

@@ -89,6 +89,8 @@ static int import_link(struct erofs_inode *inode, const char *path)
 static int list_file(struct sparse_tree *tree, struct erofs_inode *inode,
 		     const struct stat *st)
 {
+	const char *name;
+
 	if (tree->count == tree->room) {
 		size_t room = tree->room * 2 + 16;
 		struct sparse_file *file;
@@ -99,7 +101,9 @@ static int list_file(struct sparse_tree *tree, struct erofs_inode *inode,
 		tree->file = file;
 		tree->room = room;
 	}
-	tree->file[tree->count++] = (struct sparse_file) { inode, *st };
+	name = inode->i_srcpath + tree->prefix;
+	name += *name == '/';	/* below a root that was given */
+	tree->file[tree->count++] = (struct sparse_file) { inode, name, *st };
 	tree->bytes += st->st_size < st->st_blocks * 512 ?
 		st->st_size : st->st_blocks * 512;
 	if (!(st->st_mode & 0004))

@@ -8,10 +8,12 @@
 /**
  * struct sparse_file - a regular file whose data is to be packed
  * @inode: its inode in the image; i_srcpath is where the data comes from
+ * @name: its name in the image, without the leading slash; a part of i_srcpath
  * @st: what it was when it was found
  */
 struct sparse_file {
 	struct erofs_inode *inode;
+	const char *name;
 	struct stat st;
 };
 

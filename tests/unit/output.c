@@ -84,10 +84,10 @@ static int committed(void)
 
 	enter();
 	umask(022);
-	need(!sparse_output_find(&out, "image"));
+	need(!sparse_output_find(&out, "image", &sparse_image_signature));
 	write_image(&out, 5000);
 	expect(size_of("image") == -1, "it has its name too early");
-	need(!sparse_output_commit(&out, 0664));
+	need(!sparse_output_sync(&out, 0664) && !sparse_output_commit(&out, NULL));
 	done(&out);
 	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
 	need(!stat("image", &st));
@@ -104,7 +104,7 @@ static int not_committed(void)
 
 	enter();
 	make_file("image", 3000, true);
-	need(!sparse_output_find(&out, "image"));
+	need(!sparse_output_find(&out, "image", &sparse_image_signature));
 	write_image(&out, 5000);
 	done(&out);
 	expect(size_of("image") == 3000, "%lld", (long long)size_of("image"));
@@ -120,10 +120,10 @@ static int replaces_an_image(void)
 
 	enter();
 	make_file("image", 3000, true);
-	need(!sparse_output_find(&out, "image"));
+	need(!sparse_output_find(&out, "image", &sparse_image_signature));
 	expect(out.exists, "not seen");
 	write_image(&out, 5000);
-	need(!sparse_output_commit(&out, 0644));
+	need(!sparse_output_commit(&out, NULL));
 	done(&out);
 	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
 	left = leave();
@@ -139,9 +139,9 @@ static int replaces_what_a_link_leads_to(void)
 	enter();
 	make_file("image", 3000, true);
 	need(!symlink("image", "link"));
-	need(!sparse_output_find(&out, "link"));
+	need(!sparse_output_find(&out, "link", &sparse_image_signature));
 	write_image(&out, 5000);
-	need(!sparse_output_commit(&out, 0644));
+	need(!sparse_output_commit(&out, NULL));
 	done(&out);
 	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
 	need(!lstat("link", &st));
@@ -153,7 +153,7 @@ static int replaces_what_a_link_leads_to(void)
 static int find_of(const char *name)
 {
 	struct sparse_output out;
-	int ret = sparse_output_find(&out, name);
+	int ret = sparse_output_find(&out, name, &sparse_image_signature);
 
 	sparse_output_close(&out);
 	return ret;
@@ -182,19 +182,57 @@ static int refused(void)
 
 static int no_directory(void)
 {
-	struct sparse_output out;
-	int ret;
+	enter();
+	expect(find_of("dir/image") == -ENOENT, "%d", find_of("dir/image"));
+	expect(find_of("dir/") == -ENOENT, "%d", find_of("dir/"));
+	leave();
+	return 0;
+}
+
+static int with_another(void)
+{
+	struct sparse_output out, other;
+	int left;
 
 	enter();
-	need(!sparse_output_find(&out, "dir/image"));
-	ret = sparse_output_open(&out);
-	expect(ret == -ENOENT, "%d", ret);
+	need(!sparse_output_find(&out, "image", &sparse_image_signature));
+	need(!sparse_output_find(&other, "./image", &sparse_image_signature));
+	expect(sparse_output_is_same(&out, &other), "one name");
+	sparse_output_close(&other);
+	need(!sparse_output_find(&other, "other", &sparse_image_signature));
+	expect(!sparse_output_is_same(&out, &other), "two names");
+	write_image(&out, 5000);
+	write_image(&other, 300);
+	need(!sparse_output_commit(&out, &other));
 	done(&out);
-	need(!sparse_output_find(&out, "dir/"));
-	ret = sparse_output_open(&out);
-	expect(ret == -ENOENT, "%d", ret);
+	done(&other);
+	expect(size_of("image") == 5000 && size_of("other") == 300,
+	       "%lld and %lld", (long long)size_of("image"),
+	       (long long)size_of("other"));
+	left = leave();
+	expect(left == 2, "%d files", left);
+	return 0;
+}
+
+/* the second needs a name that the first one's failure keeps from it */
+static int first_fails(void)
+{
+	struct sparse_output out, other;
+	int left, ret;
+
+	enter();
+	need(!sparse_output_find(&out, "image", &sparse_image_signature));
+	need(!sparse_output_find(&other, "other", &sparse_image_signature));
+	write_image(&out, 5000);
+	write_image(&other, 300);
+	need(!mkdir("image", 0755));
+	ret = sparse_output_commit(&out, &other);
+	expect(ret == -EISDIR, "%d", ret);
 	done(&out);
-	leave();
+	done(&other);
+	expect(size_of("other") == -1, "the other has its name");
+	left = leave();
+	expect(left == 1, "%d files", left);
 	return 0;
 }
 
@@ -208,11 +246,11 @@ static int status_after(int sig, bool before_commit)
 	need(pid >= 0);
 	if (!pid) {
 		need(dup2(open("message", O_CREAT | O_WRONLY, 0644), 2) == 2);
-		need(!sparse_output_find(&out, "image"));
+		need(!sparse_output_find(&out, "image", &sparse_image_signature));
 		write_image(&out, 5000);
 		if (before_commit)
 			raise(sig);
-		need(!sparse_output_commit(&out, 0644));
+		need(!sparse_output_commit(&out, NULL));
 		done(&out);
 		if (!before_commit)
 			raise(sig);
@@ -277,6 +315,8 @@ int main(void)
 		{ "replaces-what-a-link-leads-to", replaces_what_a_link_leads_to },
 		{ "refused", refused },
 		{ "no-directory", no_directory },
+		{ "with-another", with_another },
+		{ "first-fails", first_fails },
 		{ "interrupted-in-time", interrupted_in_time },
 		{ "interrupted-too-late", interrupted_too_late },
 		{ "nohup", nohup },

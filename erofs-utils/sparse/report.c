@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report.h"
+
+#define SIGNATURE	"{\n  \"made by\": \"mkfs.erofs"
+
+static const struct sparse_signature report_signature = {
+	.pos = 0, .bytes = SIGNATURE, .len = sizeof(SIGNATURE) - 1,
+};
+
+int sparse_report_open(struct sparse_report *report, const char *path)
+{
+	int err;
+
+	err = sparse_output_find(&report->out, path, &report_signature);
+	if (err)
+		return err;
+	/* better now than after an hour's work */
+	if (faccessat(report->out.dirfd, ".", W_OK, AT_EACCESS))
+		return -errno;
+	report->stream = open_memstream(&report->files, &report->length);
+	return report->stream ? 0 : -ENOMEM;
+}
+
+/* length of the UTF-8 sequence at @s, or 0 if there is none; Unicode, table 3-7 */
+static unsigned int utf8_length(const u8 *s)
+{
+	unsigned int len = 1, i;
+	u8 least = 0x80, most = 0xbf;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		len = 2;
+	else if (s[0] >= 0xe0 && s[0] <= 0xef)
+		len = 3;
+	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+		len = 4;
+	else
+		return 0;
+	if (s[0] == 0xe0)
+		least = 0xa0;
+	else if (s[0] == 0xed)
+		most = 0x9f;
+	else if (s[0] == 0xf0)
+		least = 0x90;
+	else if (s[0] == 0xf4)
+		most = 0x8f;
+	/* a sequence that is cut short ends in the string's null byte */
+	for (i = 1; i < len; i++, least = 0x80, most = 0xbf)
+		if (s[i] < least || s[i] > most)
+			return 0;
+	return len;
+}
+
+static void put_string(FILE *f, const char *string)
+{
+	const u8 *s = (const u8 *)string;
+	unsigned int len;
+
+	fputc('"', f);
+	for (; *s; s += len ? len : 1) {
+		len = utf8_length(s);
+		if (!len)
+			fprintf(f, "\\udc%02x", *s);
+		else if (*s < 0x20)
+			fprintf(f, "\\u%04x", *s);
+		else if (*s == '"' || *s == '\\')
+			fprintf(f, "\\%c", *s);
+		else
+			fwrite(s, 1, len, f);
+	}
+	fputc('"', f);
+}
+
+static void put_number(FILE *f, const char *name, u64 number)
+{
+	fprintf(f, ", \"%s\": %llu", name, (unsigned long long)number);
+}
+
+static void put_counts(FILE *f, const struct sparse_counts *counts)
+{
+	put_number(f, "pages", counts->blocks);
+	put_number(f, "holes", sparse_counts_holes(counts));
+	put_number(f, "zeros", counts->zero);
+	put_number(f, "duplicates", counts->duplicate);
+	put_number(f, "stored", counts->stored);
+}
+
+void sparse_report_file(struct sparse_report *report,
+			const struct sparse_file_summary *file)
+{
+	FILE *f = report->stream;
+	int i;
+
+	fputs(ftell(f) ? ",\n    {\"path\": " : "\n    {\"path\": ", f);
+	put_string(f, file->path);
+	put_number(f, "bytes", file->bytes);
+	put_counts(f, &file->counts);
+	put_number(f, "index", file->index);
+	put_number(f, "chunk", file->chunk);
+	if (file->digest) {
+		fputs(", \"fsverity\": \"sha256:", f);
+		for (i = 0; i < SPARSE_DIGEST_SIZE; i++)
+			fprintf(f, "%02x", file->digest[i]);
+		fputc('"', f);
+	}
+	fputc('}', f);
+}
+
+static void put_report(FILE *f, const struct sparse_report *report,
+		       const struct sparse_summary *summary)
+{
+	fprintf(f, SIGNATURE " %s\",\n  \"image\": ", summary->version);
+	put_string(f, summary->path);
+	fprintf(f, ",\n  \"uuid\": \"%s\",\n  \"size\": %llu,\n  \"seconds\": %.3f,\n",
+		summary->uuid, (unsigned long long)summary->image,
+		summary->seconds);
+	fprintf(f, "  \"total\": {\"files\": %llu",
+		(unsigned long long)summary->files);
+	put_number(f, "bytes", summary->bytes);
+	put_counts(f, &summary->counts);
+	put_number(f, "index", summary->index);
+	fprintf(f, "},\n  \"files\": [%s\n  ]\n}\n", report->files);
+}
+
+static int write_fully(int fd, const char *text, size_t len)
+{
+	ssize_t ret;
+
+	while (len) {
+		ret = write(fd, text, len);
+		if (ret < 0 && errno == EINTR)
+			continue;
+		if (ret < 0)
+			return -errno;
+		text += ret;
+		len -= ret;
+	}
+	return 0;
+}
+
+int sparse_report_write(struct sparse_report *report,
+			const struct sparse_summary *summary)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f;
+	int err;
+
+	f = open_memstream(&text, &len);
+	if (!f)
+		return -ENOMEM;
+	err = fflush(report->stream) || ferror(report->stream) ? -ENOMEM : 0;
+	if (!err)
+		put_report(f, report, summary);
+	if (fclose(f) && !err)
+		err = -ENOMEM;
+	if (!err)
+		err = sparse_output_open(&report->out);
+	if (!err)
+		err = write_fully(report->out.fd, text, len);
+	if (!err)
+		err = sparse_output_sync(&report->out, 0644);
+	free(text);
+	return err;
+}
+
+void sparse_report_close(struct sparse_report *report)
+{
+	if (report->stream)
+		fclose(report->stream);
+	free(report->files);
+	if (report->out.fd >= 0)
+		close(report->out.fd);
+	sparse_output_close(&report->out);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+#ifndef EROFS_SPARSE_REPORT_H
+#define EROFS_SPARSE_REPORT_H
+
+#include "output.h"
+#include "progress.h"
+
+/**
+ * struct sparse_report - what a run did, as JSON
+ *
+ * Names in it are what they are in the image.  A byte that is not a part of UTF-8 is
+ * written as a lone surrogate, U+DC80 to U+DCFF, as Python does and undoes it.
+ */
+struct sparse_report {
+	/* private */
+	struct sparse_output out;
+	FILE *stream;
+	char *files;		/* a line for each, as far as they are packed */
+	size_t length;
+};
+
+/* nothing to close */
+#define SPARSE_REPORT_NONE	((struct sparse_report) { .out = SPARSE_OUTPUT_NONE })
+
+/**
+ * struct sparse_file_summary - what became of a file
+ * @path: its name in the image
+ * @bytes: its size
+ * @index: bytes of its block map
+ * @chunk: bytes in a chunk
+ * @counts: of blocks
+ * @digest: its fs-verity digest, or NULL
+ */
+struct sparse_file_summary {
+	const char *path;
+	u64 bytes;
+	u64 index;
+	u64 chunk;
+	struct sparse_counts counts;
+	const u8 *digest;
+};
+
+/**
+ * sparse_report_open() - look at where the report is to go
+ * @report: SPARSE_REPORT_NONE; to be closed after any result
+ * @path: its name
+ *
+ * Return: 0 or a negative errno; see sparse_output_find().
+ */
+int sparse_report_open(struct sparse_report *report, const char *path);
+
+/**
+ * sparse_report_file() - add a file
+ * @report: open
+ * @file: what became of it
+ */
+void sparse_report_file(struct sparse_report *report,
+			const struct sparse_file_summary *file);
+
+/**
+ * sparse_report_write() - write the report to disk, still without its name
+ * @report: open
+ * @summary: of all files
+ *
+ * Return: 0 or a negative errno.
+ */
+int sparse_report_write(struct sparse_report *report,
+			const struct sparse_summary *summary);
+
+/** sparse_report_close() - remove what was not committed, release the rest */
+void sparse_report_close(struct sparse_report *report);
+
+#endif
