@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,6 +55,51 @@ static int plan_chunk(struct sparse_batch *batch, struct sparse_walk *walk)
 	return 0;
 }
 
+/* as much of a stream as makes a batch, or as there is */
+static ssize_t fill(int fd, u8 *buf)
+{
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
+	size_t len = 0;
+	ssize_t ret;
+
+	while (len < SPARSE_BATCH_BLOCKS * SPARSE_BLOCK_SIZE) {
+		ret = read(fd, buf + len,
+			   SPARSE_BATCH_BLOCKS * SPARSE_BLOCK_SIZE - len);
+		if (ret < 0 && errno == EINTR)
+			continue;
+		/* whoever has the other end may have set O_NONBLOCK for both */
+		if (ret < 0 && errno == EAGAIN && poll(&readable, 1, -1) >= 0)
+			continue;
+		if (ret < 0)
+			return -errno;
+		if (!ret)
+			break;
+		len += ret;
+	}
+	return len;
+}
+
+static int plan_stream(struct sparse_batch *batch, struct sparse_walk *walk)
+{
+	/* batches are whole but for the last */
+	u64 block = sparse_blocks(walk->size);
+	ssize_t len = fill(walk->fd, batch->data);
+
+	if (len < 0)
+		return len;
+	walk->size += len;
+	if (walk->size >= SPARSE_FILE_MAX)
+		return -EFBIG;
+	batch->size = walk->size;
+	batch->loaded = true;
+	while (batch->count < sparse_blocks(len)) {
+		batch->hole[batch->count] = false;
+		batch->block[batch->count++] = block++;
+	}
+	memset(batch->data + len, 0, batch->count * SPARSE_BLOCK_SIZE - len);
+	return 0;
+}
+
 int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
 {
 	int ret;
@@ -61,7 +107,10 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
 	batch->fd = walk->fd;
 	batch->size = walk->size;
 	batch->shift = walk->shift;
+	batch->loaded = false;
 	batch->count = 0;
+	if (walk->stream)
+		return plan_stream(batch, walk);
 	while (batch->count < SPARSE_BATCH_BLOCKS) {
 		ret = find_data(walk);
 		if (ret <= 0)
@@ -95,6 +144,8 @@ int sparse_batch_read(struct sparse_batch *batch)
 	unsigned int first, end;
 	int err;
 
+	if (batch->loaded)
+		return 0;
 	for (first = 0; first < batch->count; first = end) {
 		u8 *data = batch->data + first * SPARSE_BLOCK_SIZE;
 		u64 pos = batch->block[first] << SPARSE_BLOCK_BITS;

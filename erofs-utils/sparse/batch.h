@@ -12,11 +12,15 @@
 /* log2 of the blocks in the largest chunk that may be asked for: a batch */
 #define SPARSE_SHIFT_MAX	6
 
+/* a block map is 4 bytes a block, and upstream counts those with 32 bits */
+#define SPARSE_FILE_MAX		((u64)1 << 42)
+
 /**
  * struct sparse_batch - some chunks of one file on their way into the image
  * @fd: the file
  * @size: its size in bytes
  * @shift: log2 of the blocks in a chunk, at most SPARSE_SHIFT_MAX
+ * @loaded: their bytes are here already: a stream cannot be read out of order
  * @count: how many blocks: those of whole chunks, but for the end of the file
  * @block: their numbers in the file, rising
  * @hole: whether they are holes of the file, in a chunk that is not
@@ -32,6 +36,7 @@ struct sparse_batch {
 	int fd;
 	u64 size;
 	unsigned int shift;
+	bool loaded;
 	unsigned int count;
 	u64 block[SPARSE_BATCH_BLOCKS];
 	bool hole[SPARSE_BATCH_BLOCKS];
@@ -53,12 +58,14 @@ static inline unsigned int sparse_batch_chunk(const struct sparse_batch *batch,
 /**
  * struct sparse_walk - where in a file the next batch comes from
  * @fd: the file
- * @size: its size in bytes
+ * @stream: it cannot seek: batches are read as they are planned
+ * @size: its size in bytes; of a stream, how many were read
  * @shift: log2 of the blocks in a chunk
  * @extent: what is left of the data found last; start with all zeros
  */
 struct sparse_walk {
 	int fd;
+	bool stream;
 	u64 size;
 	unsigned int shift;
 	struct sparse_extent extent;
@@ -75,7 +82,8 @@ void sparse_batch_exit(struct sparse_batch *batch);
  * @batch: all up to @hole is set; @count is 0 at the end of the file
  * @walk: moved on
  *
- * Return: 0 or the negative errno of a failed seek.
+ * Return: 0, the negative errno of a failed seek, or that of reading a stream:
+ * -EFBIG if it does not end before SPARSE_FILE_MAX.
  */
 int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk);
 

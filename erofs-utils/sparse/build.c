@@ -12,6 +12,7 @@
 #include "liberofs_cache.h"
 #include "message.h"
 #include "pack.h"
+#include "source.h"
 #include "state.h"
 #include "tree.h"
 
@@ -31,27 +32,56 @@ static bool was_changed(const struct stat *was, const struct stat *is)
 		was->st_mtim.tv_nsec != is->st_mtim.tv_nsec;
 }
 
+static int pack_source(struct sparse_packer *packer, const struct sparse_file *file,
+		       int fd, struct sparse_chunkmap **map,
+		       u8 digest[SPARSE_DIGEST_SIZE])
+{
+	struct stat st;
+	int err;
+
+	err = sparse_source_stat(fd, &st);
+	if (err)
+		return err;
+	if (was_changed(&file->st, &st))
+		return -ETXTBSY;
+	*map = sparse_chunkmap_alloc(sparse_blocks(st.st_size));
+	if (!*map)
+		return -ENOMEM;
+	err = sparse_pack_file(packer, fd, st.st_size, *map, digest);
+	if (!err)
+		err = sparse_source_stat(fd, &st);
+	if (!err && was_changed(&file->st, &st))
+		err = -ETXTBSY;
+	return err;
+}
+
+static int pack_stream(struct sparse_packer *packer, struct erofs_inode *inode,
+		       int fd, struct sparse_chunkmap **map,
+		       u8 digest[SPARSE_DIGEST_SIZE])
+{
+	u64 size;
+	int err;
+
+	*map = sparse_chunkmap_alloc(0);
+	if (!*map)
+		return -ENOMEM;
+	err = sparse_pack_stream(packer, fd, &size, map, digest);
+	inode->i_size = size;
+	return err || size ? err : -ENODATA;
+}
+
 static int pack_data(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		     const struct sparse_file *file, int fd,
 		     u8 digest[SPARSE_DIGEST_SIZE])
 {
 	struct erofs_inode *inode = file->inode;
-	struct sparse_chunkmap *map;
-	struct stat st;
+	struct sparse_chunkmap *map = NULL;
 	int err;
 
-	if (fstat(fd, &st))
-		return -errno;
-	if (was_changed(&file->st, &st))
-		return -ETXTBSY;
-	map = sparse_chunkmap_alloc(sparse_blocks(st.st_size));
-	if (!map)
-		return -ENOMEM;
-	err = sparse_pack_file(packer, fd, st.st_size, map, digest);
-	if (!err && fstat(fd, &st))
-		err = -errno;
-	if (!err && was_changed(&file->st, &st))
-		err = -ETXTBSY;
+	if (sparse_source_is_stream(inode->i_srcpath))
+		err = pack_stream(packer, inode, fd, &map, digest);
+	else
+		err = pack_source(packer, file, fd, &map, digest);
 	if (err || !map->blocks) {
 		free(map);
 		return err;
@@ -86,7 +116,7 @@ static void note_file(struct erofs_sparse *sparse, const struct sparse_file *fil
 	const struct erofs_inode *inode = file->inode;
 	struct sparse_file_summary summary = {
 		.path = file->name,
-		.bytes = file->st.st_size,
+		.bytes = inode->i_size,
 		.index = inode->extent_isize,
 		.chunk = inode->extent_isize ? 1ULL << inode->u.chunkbits : 0,
 		.counts = sparse_counts_since(before, after),
@@ -105,16 +135,23 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 {
 	const char *path = file->inode->i_srcpath;
 	struct sparse_counts before = packer->counts;
+	struct stat st;
 	u8 digest[SPARSE_DIGEST_SIZE];
 	int fd, err;
 
-	fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	fd = sparse_source_open(path, &st);
 	if (fd < 0)
-		return sparse_error(-errno, "could not read '%s'", path);
+		return sparse_error(fd, "could not read '%s'", path);
 	err = pack_data(sparse, packer, file, fd, digest);
 	close(fd);
 	if (err == -ETXTBSY)
 		return sparse_error(0, "'%s' was changed while it was read: try again",
+				    path);
+	if (err == -ENODATA)
+		return sparse_error(0, "'%s' is empty (0 bytes): not a snapshot",
+				    path);
+	if (err == -EFBIG && file->inode->i_size >= SPARSE_FILE_MAX)
+		return sparse_error(0, "'%s' is too large: it has 4 TiB or more",
 				    path);
 	if (err == -EFBIG && !packer->write_failed)
 		return sparse_error(0, "'%s': the image would hold more than 16 TiB of data",

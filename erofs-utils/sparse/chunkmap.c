@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 #include <endian.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "chunkmap.h"
 #include "zero.h"
@@ -18,8 +19,29 @@ struct sparse_chunkmap *sparse_chunkmap_alloc(u64 blocks)
 	if (blocks > (SIZE_MAX - sizeof(*map)) / sizeof(map->addr[0]))
 		return NULL;
 	map = calloc(1, sizeof(*map) + blocks * sizeof(map->addr[0]));
-	if (map)
+	if (map) {
 		map->blocks = blocks;
+		map->room = blocks;
+	}
+	return map;
+}
+
+struct sparse_chunkmap *sparse_chunkmap_extend(struct sparse_chunkmap *map,
+					       u64 blocks)
+{
+	u64 room = blocks + blocks / 2;
+
+	if (blocks > map->room) {
+		if (room > (SIZE_MAX - sizeof(*map)) / sizeof(map->addr[0]))
+			return NULL;
+		map = realloc(map, sizeof(*map) + room * sizeof(map->addr[0]));
+		if (!map)
+			return NULL;
+		map->room = room;
+	}
+	memset(map->addr + map->blocks, 0,
+	       (blocks - map->blocks) * sizeof(map->addr[0]));
+	map->blocks = blocks;
 	return map;
 }
 

@@ -7,6 +7,7 @@
 /**
  * struct sparse_chunkmap - where a file's blocks are in the image
  * @blocks: how many blocks the file has
+ * @room: how many there is memory for
  * @shift: log2 of the blocks in a chunk: 0 until the map is shrunk
  * @addr: for the first block of each chunk the number of the block in the image
  *	that holds it, or 0 if it is a hole: block 0 is the superblock's.  Fresh
@@ -14,6 +15,7 @@
  */
 struct sparse_chunkmap {
 	u64 blocks;
+	u64 room;
 	unsigned int shift;
 	u32 addr[];
 };
@@ -31,6 +33,17 @@ static inline u64 sparse_chunkmap_chunks(const struct sparse_chunkmap *map)
  * Return: the map, to be released with free(), or NULL if there is no memory.
  */
 struct sparse_chunkmap *sparse_chunkmap_alloc(u64 blocks);
+
+/**
+ * sparse_chunkmap_extend() - add holes at the end
+ * @map: of a file that turns out to be longer; its chunks are single blocks
+ * @blocks: how many blocks the file has now, no less than before
+ *
+ * Return: the map, which may have moved, or NULL if there is no memory; the map is
+ * then what it was.
+ */
+struct sparse_chunkmap *sparse_chunkmap_extend(struct sparse_chunkmap *map,
+					       u64 blocks);
 
 /**
  * sparse_chunkmap_shift() - set the size of chunks

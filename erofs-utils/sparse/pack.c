@@ -163,8 +163,24 @@ static int place_batch(struct sparse_packer *packer,
 	return err;
 }
 
+/* a stream tells how long it is by and by */
+static int make_room(const struct sparse_batch *batch,
+		     struct sparse_chunkmap **map)
+{
+	u64 blocks = batch->block[batch->count - 1] + 1;
+	struct sparse_chunkmap *longer;
+
+	if (blocks <= (*map)->blocks)
+		return 0;
+	longer = sparse_chunkmap_extend(*map, blocks);
+	if (!longer)
+		return -ENOMEM;
+	*map = longer;
+	return 0;
+}
+
 static int pack_batches(struct sparse_packer *packer, struct sparse_walk *walk,
-			struct sparse_chunkmap *map, u64 *next)
+			struct sparse_chunkmap **map, u64 *next)
 {
 	struct sparse_slot *slot;
 	unsigned int count;
@@ -174,7 +190,9 @@ static int pack_batches(struct sparse_packer *packer, struct sparse_walk *walk,
 		err = sparse_flight_next(&packer->flight, walk, &slot);
 		if (err || !slot)
 			return err;
-		err = place_batch(packer, &slot->batch, map, next);
+		err = make_room(&slot->batch, map);
+		if (!err)
+			err = place_batch(packer, &slot->batch, *map, next);
 		if (err)
 			return err;
 		count = slot->batch.count;
@@ -188,6 +206,26 @@ static int pack_batches(struct sparse_packer *packer, struct sparse_walk *walk,
 	}
 }
 
+static int pack(struct sparse_packer *packer, struct sparse_walk *walk,
+		struct sparse_chunkmap **map, u8 digest[SPARSE_DIGEST_SIZE])
+{
+	u64 next = 0;
+	int err;
+
+	if (packer->want_digest)
+		sparse_verity_begin(&packer->verity);
+	err = pack_batches(packer, walk, map, &next);
+	/* nobody is to read the file any more */
+	sparse_flight_drop(&packer->flight);
+	packer->counts.blocks += (*map)->blocks;
+	if (err || !packer->want_digest)
+		return err;
+	err = sparse_verity_hole(&packer->verity, (*map)->blocks - next);
+	if (err)
+		return err;
+	return sparse_verity_end(&packer->verity, walk->size, digest);
+}
+
 int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,
 		     struct sparse_chunkmap *map,
 		     u8 digest[SPARSE_DIGEST_SIZE])
@@ -195,21 +233,22 @@ int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,
 	struct sparse_walk walk = {
 		.fd = fd, .size = size, .shift = packer->shift,
 	};
-	u64 next = 0;
+
+	return pack(packer, &walk, &map, digest);
+}
+
+int sparse_pack_stream(struct sparse_packer *packer, int fd, u64 *size,
+		       struct sparse_chunkmap **map,
+		       u8 digest[SPARSE_DIGEST_SIZE])
+{
+	struct sparse_walk walk = {
+		.fd = fd, .stream = true, .shift = packer->shift,
+	};
 	int err;
 
-	packer->counts.blocks += map->blocks;
-	if (packer->want_digest)
-		sparse_verity_begin(&packer->verity, size);
-	err = pack_batches(packer, &walk, map, &next);
-	/* nobody is to read the file any more */
-	sparse_flight_drop(&packer->flight);
-	if (err || !packer->want_digest)
-		return err;
-	err = sparse_verity_hole(&packer->verity, map->blocks - next);
-	if (err)
-		return err;
-	return sparse_verity_end(&packer->verity, digest);
+	err = pack(packer, &walk, map, digest);
+	*size = walk.size;
+	return err;
 }
 
 int sparse_packer_flush(struct sparse_packer *packer)

@@ -98,6 +98,21 @@ int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,
 		     u8 digest[SPARSE_DIGEST_SIZE]);
 
 /**
+ * sparse_pack_stream() - put the data of a file that cannot seek into an image
+ * @packer: initialised
+ * @fd: the file, open for reading, read from where it is to its end
+ * @size: set to how many bytes that were
+ * @map: of no blocks; extended, by which it may move, and filled in for each block
+ * @digest: where to put the fs-verity digest, if that is wanted
+ *
+ * Return: as sparse_pack_file(), and -EFBIG, with @size set to SPARSE_FILE_MAX or
+ * more, if there are so many bytes.
+ */
+int sparse_pack_stream(struct sparse_packer *packer, int fd, u64 *size,
+		       struct sparse_chunkmap **map,
+		       u8 digest[SPARSE_DIGEST_SIZE]);
+
+/**
  * sparse_packer_flush() - wait until the data of all files is in the image
  * @packer: initialised
  *

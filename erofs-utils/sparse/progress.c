@@ -47,9 +47,14 @@ void sparse_progress_add(void *arg, unsigned int blocks)
 	if (time - progress->shown < REFRESH_SECONDS)
 		return;
 	progress->shown = time;
+	speed = progress->done / (time - progress->start);
+	if (!progress->total) {
+		fprintf(stderr, "\r%s, %s/s\033[K", human(done, progress->done),
+			human(rate, speed));
+		return;
+	}
 	if (progress->total < progress->done)
 		progress->total = progress->done;
-	speed = progress->done / (time - progress->start);
 	fprintf(stderr, "\r%s of %s, %s/s, %.0f s left\033[K",
 		human(done, progress->done), human(total, progress->total),
 		human(rate, speed), (progress->total - progress->done) / speed);

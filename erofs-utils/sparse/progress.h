@@ -8,7 +8,7 @@
 
 /**
  * struct sparse_progress - how far we are, shown on a terminal
- * @total: bytes to be read, about
+ * @total: bytes to be read, about; 0 if nobody knows
  * @done: bytes that were read
  * @active: whether there is somebody to show it to
  */

@@ -14,6 +14,7 @@
 #include "erofs/xattr.h"
 #include "liberofs_uuid.h"
 #include "message.h"
+#include "source.h"
 #include "state.h"
 
 #define IMAGE_SUFFIX		".erofs"
@@ -92,6 +93,8 @@ int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 		return sparse_usage_error(sparse, "--report goes with --sparse");
 	if (sparse->conflict || !alone)
 		return sparse_usage_error(sparse, "--sparse excludes other sources and --incremental");
+	if (count == 1 && sparse_source_is_stream(operands[0]))
+		return sparse_usage_error(sparse, "give the image a name: OUT -");
 	if (count == 1) {
 		sparse->image = name_image(operands[0]);
 		sparse->snapshots = operands;
@@ -109,20 +112,22 @@ int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 
 static int check_snapshot(const char *path)
 {
+	bool stream = sparse_source_is_stream(path);
 	struct stat st;
 	int fd;
 
-	/* O_NONBLOCK: a FIFO is refused below, not waited for */
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st))
-		return sparse_error(-errno, "could not read '%s'", path);
+	fd = sparse_source_open(path, &st);
+	if (fd < 0)
+		return sparse_error(fd, "could not read '%s'", path);
 	close(fd);
-	if (S_ISDIR(st.st_mode))
+	if (stream && isatty(STDIN_FILENO))
+		return sparse_error(0, "'%s' is a terminal: not a snapshot", path);
+	if (S_ISDIR(st.st_mode) && !stream)
 		return 0;
 	if (!S_ISREG(st.st_mode))
-		return sparse_error(0, "'%s' is neither a regular file nor a directory",
+		return sparse_error(0, "'%s' is neither a regular file, a block device nor a directory",
 				    path);
-	if (!st.st_size)
+	if (!st.st_size && !stream)
 		return sparse_error(0, "'%s' is empty (0 bytes): not a snapshot",
 				    path);
 	return 0;

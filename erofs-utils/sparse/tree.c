@@ -12,12 +12,10 @@
 #include "erofs/inode.h"
 #include "erofs/exclude.h"
 #include "erofs/xattr.h"
+#include "batch.h"
 #include "message.h"
+#include "source.h"
 #include "tree.h"
-#include "types.h"
-
-/* a block map is 4 bytes a block, and upstream counts those with 32 bits */
-#define MAX_SIZE	((u64)1 << 42)
 
 /* an inode, its fingerprint, its entry in a directory; each has to be aligned */
 #define METADATA_SIZE	256
@@ -103,6 +101,8 @@ static int list_file(struct sparse_tree *tree, struct erofs_inode *inode,
 	}
 	name = inode->i_srcpath + tree->prefix;
 	name += *name == '/';	/* below a root that was given */
+	if (sparse_source_is_stream(inode->i_srcpath))
+		name = SPARSE_STDIN_NAME;
 	tree->file[tree->count++] = (struct sparse_file) { inode, name, *st };
 	tree->bytes += st->st_size < st->st_blocks * 512 ?
 		st->st_size : st->st_blocks * 512;
@@ -122,7 +122,7 @@ static int fill_inode(struct sparse_tree *tree, struct erofs_inode *inode,
 	if (err)
 		return err;
 	inode->i_mode = st->st_mode;
-	if (!tree->im->params->no_xattrs) {
+	if (!tree->im->params->no_xattrs && !sparse_source_is_stream(path)) {
 		err = import_xattrs(tree, inode, path);
 		if (err)
 			return err;
@@ -172,7 +172,7 @@ static int check_file(const struct sparse_tree *tree, const char *path,
 	if (out->exists && st->st_dev == out->dev && st->st_ino == out->ino)
 		return sparse_error(0, "'%s' is to be packed, and is the image '%s'",
 				    path, out->path);
-	if ((u64)st->st_size >= MAX_SIZE)
+	if ((u64)st->st_size >= SPARSE_FILE_MAX)
 		return sparse_error(0, "'%s' is too large: it has %llu bytes, 4 TiB or more",
 				    path, (unsigned long long)st->st_size);
 	return 0;
@@ -277,16 +277,21 @@ static int add_named(struct sparse_tree *tree, const char *path)
 	struct erofs_inode *root = tree->im->root;
 	const char *name = name_of(path);
 	struct stat st;
+	int fd;
 
+	if (sparse_source_is_stream(path))
+		name = SPARSE_STDIN_NAME;
 	if (!*name || is_dot_dotdot(name))
 		return sparse_error(0, "'%s' ends in no name to have in the image",
 				    path);
 	if (has_name(root, name))
 		return sparse_error(0, "'%s': another snapshot has the name '%s' already",
 				    path, name);
-	if (stat(path, &st))
-		return sparse_error(-errno, "could not read '%s'", path);
-	tree->prefix = name - path;
+	fd = sparse_source_open(path, &st);
+	if (fd < 0)
+		return sparse_error(fd, "could not read '%s'", path);
+	close(fd);
+	tree->prefix = name_of(path) - path;
 	return add_entry(tree, root, path, name, &st);
 }
 

@@ -6,7 +6,7 @@
 #include "output.h"
 
 /**
- * struct sparse_file - a regular file whose data is to be packed
+ * struct sparse_file - a file whose data is to be packed, a regular one in the image
  * @inode: its inode in the image; i_srcpath is where the data comes from
  * @name: its name in the image, without the leading slash; a part of i_srcpath
  * @st: what it was when it was found
@@ -45,7 +45,7 @@ struct sparse_tree {
 /**
  * sparse_tree_add() - add snapshots to the image's root
  * @tree: with @im, @out and @fingerprint set
- * @paths: regular files or directories
+ * @paths: regular files, block devices, directories, or SPARSE_STDIN
  * @count: how many
  *
  * Each keeps the last part of its path as its name.  A directory that is alone

@@ -38,16 +38,9 @@ int sparse_verity_init(struct sparse_verity *verity, struct sparse_hash *hash)
 	}
 }
 
-void sparse_verity_begin(struct sparse_verity *verity, u64 size)
+void sparse_verity_begin(struct sparse_verity *verity)
 {
-	u64 blocks = sparse_blocks(size);
-
-	verity->size = size;
-	for (verity->levels = 0; blocks > 1; verity->levels++)
-		blocks = (blocks + DIGESTS_PER_BLOCK - 1) / DIGESTS_PER_BLOCK;
 	memset(verity->fill, 0, sizeof(verity->fill));
-	/* fs-verity's root of an empty file is all zeros, not a hash */
-	memset(verity->root, 0, sizeof(verity->root));
 }
 
 /* add one digest to a level, and what that completes to the levels above it */
@@ -58,10 +51,6 @@ static int add_digest(struct sparse_verity *verity, unsigned int level,
 	int err;
 
 	for (;; level++) {
-		if (level == verity->levels) {
-			memcpy(verity->root, digest, SPARSE_DIGEST_SIZE);
-			return 0;
-		}
 		memcpy(verity->block[level] +
 		       verity->fill[level] * SPARSE_DIGEST_SIZE,
 		       digest, SPARSE_DIGEST_SIZE);
@@ -95,7 +84,7 @@ int sparse_verity_hole(struct sparse_verity *verity, u64 blocks)
 	while (blocks && !err) {
 		u64 span = 1;
 
-		for (level = 0; level < verity->levels; level++) {
+		for (level = 0; level < SPARSE_VERITY_LEVELS; level++) {
 			if (verity->fill[level] ||
 			    blocks / DIGESTS_PER_BLOCK < span)
 				break;
@@ -107,14 +96,24 @@ int sparse_verity_hole(struct sparse_verity *verity, u64 blocks)
 	return err;
 }
 
+/* levels of a file; 0 if it has one block, or none */
+static unsigned int count_levels(u64 blocks)
+{
+	unsigned int levels;
+
+	for (levels = 0; blocks > 1; levels++)
+		blocks = (blocks + DIGESTS_PER_BLOCK - 1) / DIGESTS_PER_BLOCK;
+	return levels;
+}
+
 /* complete the levels' last blocks, which are padded with zeros, bottom up */
-static int finish_tree(struct sparse_verity *verity)
+static int finish_tree(struct sparse_verity *verity, unsigned int levels)
 {
 	u8 digest[SPARSE_DIGEST_SIZE];
 	unsigned int level, used;
 	int err;
 
-	for (level = 0; level < verity->levels; level++) {
+	for (level = 0; level < levels; level++) {
 		used = verity->fill[level] * SPARSE_DIGEST_SIZE;
 		if (!used)
 			continue;
@@ -130,7 +129,7 @@ static int finish_tree(struct sparse_verity *verity)
 	return 0;
 }
 
-int sparse_verity_end(struct sparse_verity *verity,
+int sparse_verity_end(struct sparse_verity *verity, u64 size,
 		      u8 digest[SPARSE_DIGEST_SIZE])
 {
 	struct verity_descriptor desc = {
@@ -138,14 +137,16 @@ int sparse_verity_end(struct sparse_verity *verity,
 		.hash_algorithm = 1,
 		.log_blocksize = SPARSE_BLOCK_BITS,
 	};
-	unsigned int i;
+	unsigned int levels = count_levels(sparse_blocks(size)), i;
 	int err;
 
-	err = finish_tree(verity);
+	err = finish_tree(verity, levels);
 	if (err)
 		return err;
 	for (i = 0; i < sizeof(desc.data_size); i++)
-		desc.data_size[i] = verity->size >> (8 * i);
-	memcpy(desc.root_hash, verity->root, SPARSE_DIGEST_SIZE);
+		desc.data_size[i] = size >> (8 * i);
+	/* fs-verity's root of an empty file is all zeros, not a hash */
+	if (size)
+		memcpy(desc.root_hash, verity->block[levels], SPARSE_DIGEST_SIZE);
 	return sparse_hash_data(verity->hash, &desc, sizeof(desc), digest);
 }

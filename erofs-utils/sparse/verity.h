@@ -20,16 +20,11 @@
  */
 struct sparse_verity {
 	struct sparse_hash *hash;
-	u64 size;
-	/* levels of this file; 0 if it has one block, or none */
-	unsigned int levels;
 	/* zero[0]: a block of zeros; zero[n + 1]: a block of 128 times zero[n] */
 	u8 zero[SPARSE_VERITY_LEVELS + 1][SPARSE_DIGEST_SIZE];
-	/* digests in each level's block */
-	unsigned int fill[SPARSE_VERITY_LEVELS];
-	u8 block[SPARSE_VERITY_LEVELS][SPARSE_BLOCK_SIZE];
-	/* of the whole tree, once the top level's block is complete */
-	u8 root[SPARSE_DIGEST_SIZE];
+	/* digests in each level's block; the level above the last has the root */
+	unsigned int fill[SPARSE_VERITY_LEVELS + 1];
+	u8 block[SPARSE_VERITY_LEVELS + 1][SPARSE_BLOCK_SIZE];
 };
 
 /**
@@ -41,12 +36,8 @@ struct sparse_verity {
  */
 int sparse_verity_init(struct sparse_verity *verity, struct sparse_hash *hash);
 
-/**
- * sparse_verity_begin() - start with a file
- * @verity: initialised
- * @size: the file's size in bytes
- */
-void sparse_verity_begin(struct sparse_verity *verity, u64 size);
+/** sparse_verity_begin() - start with a file */
+void sparse_verity_begin(struct sparse_verity *verity);
 
 /**
  * sparse_verity_block() - add the file's next block
@@ -70,11 +61,12 @@ int sparse_verity_hole(struct sparse_verity *verity, u64 blocks);
 /**
  * sparse_verity_end() - the file's digest, as "fsverity digest" prints it
  * @verity: every block of the file has been added
+ * @size: the file's size in bytes
  * @digest: where to put it
  *
  * Return: 0 or -EIO.
  */
-int sparse_verity_end(struct sparse_verity *verity,
+int sparse_verity_end(struct sparse_verity *verity, u64 size,
 		      u8 digest[SPARSE_DIGEST_SIZE]);
 
 #endif

@@ -4,7 +4,7 @@
  * command right before it: what a disk, another process or a user does at the
  * worst moment.
  *
- *	FAULT_CALL	pread, pwritev, pwrite, fsync, open or rename
+ *	FAULT_CALL	read, pread, pwritev, pwrite, fsync, open or rename
  *	FAULT_NUMBER	which of them, from 1; 0 for each of them
  *	FAULT_ACTION	a number: the errno; else a command for the shell, in which
  *			$PPID is mkfs.erofs
@@ -93,6 +93,11 @@ ssize_t pread64(int fd, void *buf, size_t len, off64_t pos)
 {
 	log_read(pos, len);
 	return fault("pread") ? -1 : NEXT(pread64)(fd, buf, len, pos);
+}
+
+ssize_t read(int fd, void *buf, size_t len)
+{
+	return fault("read") ? -1 : NEXT(read)(fd, buf, len);
 }
 
 ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t pos)

@@ -191,6 +191,29 @@ static int as_asked_for(void)
 	return 0;
 }
 
+/* a file that turns out to be longer, again and again */
+static int extend(void)
+{
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(0);
+	u64 blocks = 0, n;
+
+	need(map);
+	while (blocks < 100000) {
+		blocks += unit_random(1 + blocks / 2) + 1;
+		map = sparse_chunkmap_extend(map, blocks);
+		need(map && map->blocks == blocks);
+		expect(!map->addr[blocks - 1], "no hole at the end");
+		map->addr[blocks - 1] = blocks;
+	}
+	for (n = 0; n < blocks; n++)
+		expect(!map->addr[n] || map->addr[n] == n + 1, "block %llu: %u",
+		       (unsigned long long)n, map->addr[n]);
+	expect(!sparse_chunkmap_extend(map, 1ULL << 62), "a map of 2^64 bytes");
+	expect(map->blocks == blocks, "changed by what failed");
+	free(map);
+	return 0;
+}
+
 int main(void)
 {
 	const struct ktap_case cases[] = {
@@ -202,6 +225,7 @@ int main(void)
 		{ "one-block", one_block },
 		{ "no-larger-than-that", no_larger_than_that },
 		{ "as-asked-for", as_asked_for },
+		{ "extend", extend },
 	};
 
 	return ktap_main(cases);

@@ -7,7 +7,9 @@
  * still being written, and zeros that are stored.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "ktap.h"
 #include "pack.h"
@@ -131,15 +133,86 @@ static int check_digest(struct sparse_packer *packer, u64 size,
 	u8 block[SPARSE_DIGEST_SIZE], want[SPARSE_DIGEST_SIZE];
 	u64 n;
 
-	sparse_verity_begin(&packer->verity, size);
+	sparse_verity_begin(&packer->verity);
 	for (n = 0; n < sparse_blocks(size); n++) {
 		need(!sparse_hash_data(&packer->hash, block_of(n),
 				       SPARSE_BLOCK_SIZE, block));
 		need(!sparse_verity_block(&packer->verity, block));
 	}
-	need(!sparse_verity_end(&packer->verity, want));
+	need(!sparse_verity_end(&packer->verity, size, want));
 	expect(!memcmp(want, digest, sizeof(want)), "digest of %llu bytes",
 	       (unsigned long long)size);
+	return 0;
+}
+
+/* write a file into a pipe, in pieces of any size; the pipe's other end */
+static int send(int fd, u64 size)
+{
+	int pipefd[2];
+	u64 pos = 0;
+
+	need(!pipe(pipefd));
+	fflush(stdout);
+	if (fork()) {
+		close(pipefd[1]);
+		return pipefd[0];
+	}
+	signal(SIGPIPE, SIG_DFL);
+	while (pos < size) {
+		u64 len = 1 + unit_random(100000);
+
+		if (len > size - pos)
+			len = size - pos;
+		if (write(pipefd[1], content + pos, len) != (ssize_t)len)
+			break;
+		pos += len;
+	}
+	close(fd);
+	_exit(0);
+}
+
+/* as a file and as a stream: the same map, digest and data */
+static int stream_and_check(u64 size, unsigned int shift)
+{
+	struct sparse_packer packer = {
+		.want_digest = true, .workers = 2, .shift = shift,
+	};
+	u8 digest[SPARSE_DIGEST_SIZE];
+	int image = unit_file(), fd = make_file(size), ret;
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(0);
+	int stream = send(fd, size);
+	u64 got;
+
+	need(map && !sparse_packer_init(&packer, image, START));
+	need(!sparse_pack_stream(&packer, stream, &got, &map, digest));
+	need(!sparse_packer_flush(&packer));
+	close(stream);
+	wait(NULL);
+	expect(got == size, "%llu bytes of %llu", (unsigned long long)got,
+	       (unsigned long long)size);
+	expect(packer.counts.blocks == sparse_blocks(size), "%llu blocks",
+	       (unsigned long long)packer.counts.blocks);
+	ret = check_map(image, map, &packer.counts, shift) ||
+		check_digest(&packer, size, digest);
+	sparse_packer_exit(&packer);
+	free(map);
+	close(fd);
+	close(image);
+	return ret;
+}
+
+static int as_a_stream(void)
+{
+	static const u64 size[] = {
+		sizeof(content), sizeof(content) - 1000, 1, 0, 4096, 4097,
+		SPARSE_BATCH_BLOCKS * SPARSE_BLOCK_SIZE,
+		SPARSE_BATCH_BLOCKS * SPARSE_BLOCK_SIZE + 1,
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(size); i++)
+		if (stream_and_check(size[i], 0) || stream_and_check(size[i], 3))
+			return 1;
 	return 0;
 }
 
@@ -310,6 +383,7 @@ int main(void)
 		{ "by-many-workers", by_many_workers },
 		{ "with-a-tail", with_a_tail },
 		{ "by-chunks", by_chunks },
+		{ "as-a-stream", as_a_stream },
 		{ "across-files", across_files },
 		{ "holes-do-not-show", holes_do_not_show },
 		{ "says-which-side-failed", says_which_side_failed },

@@ -62,7 +62,7 @@ static void streamed(u64 size, bool whole, u8 *digest)
 {
 	u64 count = sparse_blocks(size), i, hole = 0;
 
-	sparse_verity_begin(&verity, size);
+	sparse_verity_begin(&verity);
 	for (i = 0; i < count; i++) {
 		hole += zero[i];
 		if (!zero[i] || !whole) {
@@ -73,7 +73,7 @@ static void streamed(u64 size, bool whole, u8 *digest)
 			need(!sparse_verity_block(&verity, data_digest[i]));
 	}
 	need(!sparse_verity_hole(&verity, hole));
-	need(!sparse_verity_end(&verity, digest));
+	need(!sparse_verity_end(&verity, size, digest));
 }
 
 static bool is_same(u64 size)
@@ -165,17 +165,15 @@ static int huge_hole(void)
 	u64 size = (1ULL << 63) - SPARSE_BLOCK_SIZE;
 	u64 left = sparse_blocks(size), i;
 
-	sparse_verity_begin(&verity, size);
-	expect(verity.levels == SPARSE_VERITY_LEVELS, "%u levels",
-	       verity.levels);
+	sparse_verity_begin(&verity);
 	need(!sparse_verity_hole(&verity, left));
-	need(!sparse_verity_end(&verity, one));
+	need(!sparse_verity_end(&verity, size, one));
 
-	sparse_verity_begin(&verity, size);
+	sparse_verity_begin(&verity);
 	for (i = 0; i < 1000; i++, left -= i)
 		need(!sparse_verity_hole(&verity, i + 1));
 	need(!sparse_verity_hole(&verity, left));
-	need(!sparse_verity_end(&verity, many));
+	need(!sparse_verity_end(&verity, size, many));
 	expect(!memcmp(one, many, sizeof(one)), "the pieces make a difference");
 	return 0;
 }
@@ -186,7 +184,7 @@ static int after_an_unfinished_file(void)
 	u64 size = 300 << SPARSE_BLOCK_BITS;
 
 	memset(zero, false, sizeof(zero));
-	sparse_verity_begin(&verity, size);
+	sparse_verity_begin(&verity);
 	need(!sparse_verity_block(&verity, data_digest[0]));
 	need(!sparse_verity_hole(&verity, 200));
 	expect(is_same(size), "it does");
