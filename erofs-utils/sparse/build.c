@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,14 +23,6 @@
 #define FINGERPRINT_LABEL	"fsverity-sha256:"
 #define LABEL_SIZE		(sizeof(FINGERPRINT_LABEL) - 1)
 
-static bool was_changed(const struct stat *was, const struct stat *is)
-{
-	return was->st_dev != is->st_dev || was->st_ino != is->st_ino ||
-		was->st_size != is->st_size ||
-		was->st_mtim.tv_sec != is->st_mtim.tv_sec ||
-		was->st_mtim.tv_nsec != is->st_mtim.tv_nsec;
-}
-
 static int pack_source(struct sparse_packer *packer, const struct sparse_file *file,
 		       int fd, struct sparse_chunkmap **map,
 		       u8 digest[SPARSE_DIGEST_SIZE])
@@ -42,7 +33,7 @@ static int pack_source(struct sparse_packer *packer, const struct sparse_file *f
 	err = sparse_source_stat(fd, &st);
 	if (err)
 		return err;
-	if (was_changed(&file->st, &st))
+	if (sparse_source_was_changed(&file->st, &st))
 		return -ETXTBSY;
 	*map = sparse_chunkmap_alloc(sparse_blocks(st.st_size));
 	if (!*map)
@@ -50,7 +41,7 @@ static int pack_source(struct sparse_packer *packer, const struct sparse_file *f
 	err = sparse_pack_file(packer, fd, st.st_size, *map, digest);
 	if (!err)
 		err = sparse_source_stat(fd, &st);
-	if (!err && was_changed(&file->st, &st))
+	if (!err && sparse_source_was_changed(&file->st, &st))
 		err = -ETXTBSY;
 	return err;
 }
@@ -88,13 +79,15 @@ static int pack_data(struct erofs_sparse *sparse, struct sparse_packer *packer,
 	}
 	map = sparse->chunkbits ? sparse_chunkmap_shift(map, packer->shift) :
 		sparse_chunkmap_shrink(map);
+	sparse_chunkmap_set_space(map, &packer->space);
 	inode->datalayout = EROFS_INODE_CHUNK_BASED;
 	inode->datasource = EROFS_INODE_DATA_SOURCE_SPARSE;
-	inode->u.chunkformat = map->shift;
+	inode->u.chunkformat = map->shift |
+		(map->space ? EROFS_CHUNK_FORMAT_INDEXES : 0);
 	inode->u.chunkbits = SPARSE_BLOCK_BITS + map->shift;
 	inode->chunkindexes = map;
 	inode->extent_isize = sparse_chunkmap_chunks(map) *
-		sizeof(map->addr[0]);
+		sparse_chunkmap_words(map) * sizeof(map->addr[0]);
 	return 0;
 }
 
@@ -156,6 +149,9 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 	if (err == -EFBIG && !packer->write_failed)
 		return sparse_error(0, "'%s': the image would hold more than 16 TiB of data",
 				    path);
+	if (err && packer->base_failed)
+		return sparse_error(err, "could not read a base of '%s'",
+				    sparse->image);
 	if (err && packer->write_failed)
 		return sparse_error(err, "could not write '%s'", sparse->image);
 	if (err)
@@ -185,8 +181,13 @@ static int reserve_metadata(struct erofs_sparse *sparse,
 static int pack_files(struct erofs_sparse *sparse, const struct sparse_tree *tree,
 		      u64 start)
 {
-	struct sparse_packer packer = {
-		.want_digest = sparse->fingerprint,
+	struct sparse_packer *packer = &sparse->packer;
+	size_t i;
+	int err;
+
+	*packer = (struct sparse_packer) {
+		/* the bases' tags are digests, too */
+		.want_digest = sparse->fingerprint || sparse->bases.count,
 		.shift = sparse->chunkbits ? sparse->chunkbits - SPARSE_BLOCK_BITS : 0,
 #ifdef EROFS_MT_ENABLED
 		.workers = cfg.c_mt_workers,
@@ -194,25 +195,26 @@ static int pack_files(struct erofs_sparse *sparse, const struct sparse_tree *tre
 		.progress = sparse_progress_add,
 		.progress_arg = &sparse->progress,
 	};
-	size_t i;
-	int err;
-
-	err = sparse_packer_init(&packer, sparse->out.fd,
+	err = sparse_packer_init(packer, sparse->out.fd,
 				 start >> SPARSE_BLOCK_BITS);
 	if (err)
 		sparse_error(err, "could not start");
+	if (!err)
+		err = sparse_bases_read(&sparse->bases, packer, tree->im->sbi);
 	for (i = 0; i < tree->count && !err; i++)
-		err = pack_file(sparse, &packer, &tree->file[i]);
+		err = pack_file(sparse, packer, &tree->file[i]);
+	if (!err)
+		err = sparse_bases_check(&sparse->bases);
 	if (!err) {
-		err = sparse_packer_flush(&packer);
+		err = sparse_packer_flush(packer);
 		if (err)
 			sparse_error(err, "could not write '%s'", sparse->image);
 	}
-	sparse->summary.counts = packer.counts;
+	sparse->summary.counts = packer->counts;
 	if (!err)
 		err = reserve_metadata(sparse, tree, start +
-				(packer.counts.stored << SPARSE_BLOCK_BITS));
-	sparse_packer_exit(&packer);
+				(packer->counts.stored << SPARSE_BLOCK_BITS));
+	sparse_packer_finish(packer);
 	return err;
 }
 
@@ -256,11 +258,15 @@ int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im)
 	    im->params->fragments || sbi->m2gr || sbi->mxgr)
 		return sparse_usage_error(sparse, "--sparse excludes -z, -m, --MZ, -Ededupe, -Efragments");
 
+	err = erofs_mkfs_init_devices(sbi, sparse->bases.count);
+	if (err)
+		return err;
 	sparse->progress.active = !sparse->quiet && isatty(STDERR_FILENO);
 	sparse_progress_start(&sparse->progress);
 	err = sparse_tree_add(&tree, sparse->snapshots, sparse->count);
 	if (!err) {
-		sparse->progress.total = tree.bytes;
+		sparse->progress.total = tree.bytes +
+			sparse_bases_size(&sparse->bases);
 		err = build_data(sparse, &tree);
 	}
 	sparse->mode = tree.private ? 0600 : 0644;

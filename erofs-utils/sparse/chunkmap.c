@@ -98,6 +98,33 @@ struct sparse_chunkmap *sparse_chunkmap_shrink(struct sparse_chunkmap *map)
 	return sparse_chunkmap_shift(map, shift);
 }
 
+void sparse_chunkmap_set_space(struct sparse_chunkmap *map,
+			       const struct sparse_space *space)
+{
+	u64 chunks = sparse_chunkmap_chunks(map), i;
+
+	for (i = 0; i < chunks && !map->space; i++)
+		if (!sparse_space_is_own(space, map->addr[i]))
+			map->space = space;
+}
+
+/* an entry of struct erofs_inode_chunk_index, as two words */
+static void export_index(const struct sparse_space *space, u32 addr, u32 *out)
+{
+	unsigned int id;
+	u32 block;
+
+	if (!addr) {
+		/* as upstream: the upper bits of a block's number are set, too */
+		out[0] = htole32(0xffff);
+		out[1] = UINT32_MAX;
+		return;
+	}
+	id = sparse_space_find(space, addr, &block);
+	out[0] = htole32(id << 16);
+	out[1] = htole32(block);
+}
+
 void sparse_chunkmap_export(const struct sparse_chunkmap *map, u64 first,
 			    size_t count, u32 *out)
 {
@@ -106,6 +133,9 @@ void sparse_chunkmap_export(const struct sparse_chunkmap *map, u64 first,
 	for (i = 0; i < count; i++) {
 		u32 addr = map->addr[first + i];
 
-		out[i] = htole32(addr ? addr : UINT32_MAX);
+		if (map->space)
+			export_index(map->space, addr, &out[2 * i]);
+		else
+			out[i] = htole32(addr ? addr : UINT32_MAX);
 	}
 }

@@ -2,21 +2,23 @@
 #ifndef EROFS_SPARSE_CHUNKMAP_H
 #define EROFS_SPARSE_CHUNKMAP_H
 
-#include "types.h"
+#include "space.h"
 
 /**
  * struct sparse_chunkmap - where a file's blocks are in the image
  * @blocks: how many blocks the file has
  * @room: how many there is memory for
  * @shift: log2 of the blocks in a chunk: 0 until the map is shrunk
- * @addr: for the first block of each chunk the number of the block in the image
- *	that holds it, or 0 if it is a hole: block 0 is the superblock's.  Fresh
- *	from the kernel, and so without cost until something is stored near it.
+ * @space: of the addresses, if some are those of other devices, or NULL
+ * @addr: for the first block of each chunk the address of the block that holds it,
+ *	or 0 if it is a hole: block 0 is the superblock's.  Fresh from the kernel,
+ *	and so without cost until something is stored near it.
  */
 struct sparse_chunkmap {
 	u64 blocks;
 	u64 room;
 	unsigned int shift;
+	const struct sparse_space *space;
 	u32 addr[];
 };
 
@@ -67,14 +69,31 @@ struct sparse_chunkmap *sparse_chunkmap_shift(struct sparse_chunkmap *map,
 struct sparse_chunkmap *sparse_chunkmap_shrink(struct sparse_chunkmap *map);
 
 /**
+ * sparse_chunkmap_set_space() - say which space a map's addresses are from
+ * @map: filled in
+ * @space: that; only remembered if there is need for it
+ */
+void sparse_chunkmap_set_space(struct sparse_chunkmap *map,
+			       const struct sparse_space *space);
+
+/* words of 4 bytes in an entry of the on-disk block map */
+static inline unsigned int sparse_chunkmap_words(const struct sparse_chunkmap *map)
+{
+	return map->space ? 2 : 1;
+}
+
+/**
  * sparse_chunkmap_export() - write a part of the on-disk block map
  * @map: the map
  * @first: number of the first chunk
  * @count: how many chunks
- * @out: @count entries of 4 bytes: little endian, all ones for a hole
+ * @out: @count entries, little endian
  *
- * Source of the format: EROFS_BLOCK_MAP_ENTRY_SIZE and EROFS_NULL_ADDR in
- * erofs_fs.h.
+ * An entry is a block's number, or all ones for a hole.  If the map has addresses of
+ * other devices, 2 bytes that are no part of it and 2 for the device come before.
+ *
+ * Source of the format: EROFS_BLOCK_MAP_ENTRY_SIZE, EROFS_NULL_ADDR and struct
+ * erofs_inode_chunk_index in erofs_fs.h.
  */
 void sparse_chunkmap_export(const struct sparse_chunkmap *map, u64 first,
 			    size_t count, u32 *out);

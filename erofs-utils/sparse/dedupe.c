@@ -18,6 +18,7 @@ void sparse_dedupe_exit(struct sparse_dedupe *dedupe)
 	free(dedupe->slot);
 	free(dedupe->addr);
 	free(dedupe->hash);
+	*dedupe = (struct sparse_dedupe) { 0 };
 }
 
 int sparse_dedupe_find(const struct sparse_dedupe *dedupe, u64 hash,
@@ -30,11 +31,10 @@ int sparse_dedupe_find(const struct sparse_dedupe *dedupe, u64 hash,
 	for (; (slot = dedupe->slot[i & dedupe->mask]); i++) {
 		if (dedupe->hash[slot - 1] != hash)
 			continue;
-		ret = equal(arg, dedupe->addr[slot - 1]);
-		if (!ret)
-			continue;
 		*addr = dedupe->addr[slot - 1];
-		return ret;
+		ret = equal(arg, *addr);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }

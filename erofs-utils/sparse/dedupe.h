@@ -33,7 +33,7 @@ typedef int (*sparse_dedupe_equal)(void *arg, u32 addr);
 /** sparse_dedupe_init() - start with no chunks.  Return: 0 or -ENOMEM. */
 int sparse_dedupe_init(struct sparse_dedupe *dedupe);
 
-/** sparse_dedupe_exit() - release the memory */
+/** sparse_dedupe_exit() - release the memory; again is fine, too */
 void sparse_dedupe_exit(struct sparse_dedupe *dedupe);
 
 /**
@@ -42,7 +42,8 @@ void sparse_dedupe_exit(struct sparse_dedupe *dedupe);
  * @hash: of the chunk
  * @equal: asked for each stored chunk that has the same hash
  * @arg: for @equal
- * @addr: set to where the stored chunk is, if there is one
+ * @addr: set to where the stored chunk is, or to where one is that could not be
+ *	compared
  *
  * Return: 1 if found, 0 if not, or the negative errno that @equal returned.
  */

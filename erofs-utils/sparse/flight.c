@@ -58,6 +58,7 @@ void sparse_flight_exit(struct sparse_flight *flight)
 		sparse_batch_exit(&flight->slot[i].batch);
 	}
 	free(flight->slot);
+	flight->slot = NULL;
 }
 
 static void run_read(struct sparse_job *job)

@@ -62,7 +62,7 @@ int sparse_flight_init(struct sparse_flight *flight,
 		       const struct sparse_store *store, unsigned int workers,
 		       bool want_digest);
 
-/** sparse_flight_exit() - end all work, release all memory; all zero is fine */
+/** sparse_flight_exit() - end all work, release all memory; again is fine, too */
 void sparse_flight_exit(struct sparse_flight *flight);
 
 /**

@@ -23,11 +23,17 @@ int sparse_packer_init(struct sparse_packer *packer, int fd, u32 start)
 	return sparse_verity_init(&packer->verity, &packer->hash);
 }
 
-void sparse_packer_exit(struct sparse_packer *packer)
+void sparse_packer_finish(struct sparse_packer *packer)
 {
 	sparse_flight_exit(&packer->flight);
 	sparse_hash_exit(&packer->hash);
 	sparse_dedupe_exit(&packer->dedupe);
+}
+
+void sparse_packer_exit(struct sparse_packer *packer)
+{
+	sparse_packer_finish(packer);
+	sparse_space_exit(&packer->space);
 }
 
 struct candidate {
@@ -54,6 +60,8 @@ static int is_equal(void *arg, u32 addr)
 	unsigned int i;
 	int ret = 1;
 
+	if (!sparse_space_is_own(&packer->space, addr))
+		return sparse_space_equal(&packer->space, addr, candidate->data);
 	/* a hash that is equal by chance: that was the shorter end of a file */
 	if (candidate->count > packer->counts.stored - index)
 		return 0;
@@ -70,7 +78,8 @@ static int store_chunk(struct sparse_packer *packer, const u8 *data,
 	unsigned int i;
 	int err;
 
-	if (index + count > UINT32_MAX - packer->store.start)
+	if (packer->store.start + index + count >
+	    sparse_space_limit(&packer->space))
 		return -EFBIG;
 	*addr = packer->store.start + index;
 	err = sparse_dedupe_add(&packer->dedupe, hash, *addr);
@@ -88,18 +97,23 @@ static int place_data(struct sparse_packer *packer, const u8 *data,
 		      unsigned int count, u64 hash, u32 *addr)
 {
 	struct candidate candidate = { packer, data, count };
+	bool own;
 	int ret;
 
 	ret = sparse_dedupe_find(&packer->dedupe, hash, is_equal, &candidate,
 				 addr);
 	if (!ret)
 		return store_chunk(packer, data, count, hash, addr);
-	if (ret < 0) {
+	own = sparse_space_is_own(&packer->space, *addr);
+	if (ret < 0 && own)
 		packer->write_failed = true;
-		return ret;
-	}
-	packer->counts.duplicate += count;
-	return 0;
+	else if (ret < 0)
+		packer->base_failed = true;
+	else if (own)
+		packer->counts.duplicate += count;
+	else
+		packer->counts.base += count;
+	return ret < 0 ? ret : 0;
 }
 
 static int add_digests(struct sparse_packer *packer,
@@ -224,6 +238,69 @@ static int pack(struct sparse_packer *packer, struct sparse_walk *walk,
 	if (err)
 		return err;
 	return sparse_verity_end(&packer->verity, walk->size, digest);
+}
+
+/* its blocks are stored where they are */
+static int note_blocks(struct sparse_packer *packer,
+		       const struct sparse_batch *batch, u32 first)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < batch->count && !err; i++)
+		if (!batch->zero[i])
+			err = sparse_dedupe_add(&packer->dedupe, batch->hash[i],
+						first + batch->block[i]);
+	return err;
+}
+
+static int note_batches(struct sparse_packer *packer, struct sparse_walk *walk,
+			u32 first, u64 *next)
+{
+	struct sparse_slot *slot;
+	unsigned int count;
+	int err;
+
+	for (;;) {
+		err = sparse_flight_next(&packer->flight, walk, &slot);
+		if (err || !slot)
+			return err;
+		count = slot->batch.count;
+		if (packer->want_digest)
+			err = add_digests(packer, &slot->batch, next);
+		if (!err)
+			err = note_blocks(packer, &slot->batch, first);
+		if (!err)
+			err = sparse_flight_write(&packer->flight);
+		if (err)
+			return err;
+		if (packer->progress)
+			packer->progress(packer->progress_arg, count);
+	}
+}
+
+int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
+		     u8 digest[SPARSE_DIGEST_SIZE])
+{
+	struct sparse_walk walk = {
+		.fd = fd, .size = blocks << SPARSE_BLOCK_BITS,
+	};
+	u64 next = 0;
+	int err;
+
+	err = sparse_space_add(&packer->space, fd, blocks);
+	if (err)
+		return err;
+	sparse_verity_begin(&packer->verity);
+	err = note_batches(packer, &walk, sparse_space_limit(&packer->space) + 1,
+			   &next);
+	sparse_flight_drop(&packer->flight);
+	if (err || !packer->want_digest)
+		return err;
+	err = sparse_verity_hole(&packer->verity, blocks - next);
+	if (err)
+		return err;
+	return sparse_verity_end(&packer->verity, walk.size, digest);
 }
 
 int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,

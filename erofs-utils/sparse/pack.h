@@ -5,6 +5,7 @@
 #include "chunkmap.h"
 #include "dedupe.h"
 #include "flight.h"
+#include "space.h"
 #include "verity.h"
 
 /**
@@ -12,6 +13,7 @@
  * @blocks: of all files
  * @zero: stored as data where they came from, but in a chunk that is all zeros
  * @duplicate: in a chunk that is equal to one that was stored before
+ * @base: equal to one of another device
  * @stored: in the image's data
  *
  * The rest of @blocks were holes already.
@@ -20,13 +22,15 @@ struct sparse_counts {
 	u64 blocks;
 	u64 zero;
 	u64 duplicate;
+	u64 base;
 	u64 stored;
 };
 
 /** sparse_counts_holes() - how many blocks were holes */
 static inline u64 sparse_counts_holes(const struct sparse_counts *counts)
 {
-	return counts->blocks - counts->zero - counts->duplicate - counts->stored;
+	return counts->blocks - counts->zero - counts->duplicate -
+		counts->base - counts->stored;
 }
 
 /** sparse_counts_since() - what came to @before until @after */
@@ -38,6 +42,7 @@ sparse_counts_since(const struct sparse_counts *before,
 		.blocks = after->blocks - before->blocks,
 		.zero = after->zero - before->zero,
 		.duplicate = after->duplicate - before->duplicate,
+		.base = after->base - before->base,
 		.stored = after->stored - before->stored,
 	};
 }
@@ -48,6 +53,7 @@ sparse_counts_since(const struct sparse_counts *before,
  * @shift: log2 of the blocks in a chunk: what is a hole, or a duplicate, as a whole
  * @workers: how many threads work, the caller being one of them
  * @write_failed: it was the image that could not be written or read, not the file
+ * @base_failed: it was another device that could not be read, not the file
  * @progress: called for every batch with the number of blocks in it, or NULL
  * @progress_arg: for @progress
  */
@@ -56,7 +62,9 @@ struct sparse_packer {
 	unsigned int shift;
 	unsigned int workers;
 	bool write_failed;
+	bool base_failed;
 	struct sparse_counts counts;
+	struct sparse_space space;
 	struct sparse_store store;
 	struct sparse_dedupe dedupe;
 	struct sparse_flight flight;
@@ -77,8 +85,27 @@ struct sparse_packer {
  */
 int sparse_packer_init(struct sparse_packer *packer, int fd, u32 start);
 
-/** sparse_packer_exit() - release all memory, after any result of the above */
+/**
+ * sparse_packer_finish() - end all threads, release all memory but that of @space
+ * @packer: after any result of the above; @counts and @space stay good
+ */
+void sparse_packer_finish(struct sparse_packer *packer);
+
+/** sparse_packer_exit() - release the rest as well, after any result of the above */
 void sparse_packer_exit(struct sparse_packer *packer);
+
+/**
+ * sparse_pack_base() - have blocks of another image referenced, not stored
+ * @packer: initialised, without a file yet, and with a @shift of 0
+ * @fd: that image, open for reading until sparse_packer_exit()
+ * @blocks: how many it has
+ * @digest: where to put the fs-verity digest of so many blocks, if that is wanted
+ *
+ * Return: 0, -ETXTBSY if it has fewer blocks, -EFBIG if there are not so many
+ * addresses, or another negative errno.
+ */
+int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
+		     u8 digest[SPARSE_DIGEST_SIZE]);
 
 /**
  * sparse_pack_file() - put a file's data into the image

@@ -88,6 +88,8 @@ void sparse_summary_print(FILE *f, const struct sparse_summary *summary)
 	print_pages(f, "holes", sparse_counts_holes(counts), counts->blocks);
 	print_pages(f, "zeros", counts->zero, counts->blocks);
 	print_pages(f, "duplicates", counts->duplicate, counts->blocks);
+	if (summary->bases)
+		print_pages(f, "in a base", counts->base, counts->blocks);
 	print_pages(f, "stored", counts->stored, counts->blocks);
 	fprintf(f, "  index %s, UUID %s\n", human(index, summary->index),
 		summary->uuid);

@@ -47,6 +47,7 @@ double sparse_progress_stop(struct sparse_progress *progress);
  * @image: size of the image in bytes
  * @seconds: what it took
  * @uuid: of the image, as text
+ * @bases: how many other images are referenced
  * @counts: of blocks
  */
 struct sparse_summary {
@@ -58,6 +59,7 @@ struct sparse_summary {
 	u64 image;
 	double seconds;
 	const char *uuid;
+	unsigned int bases;
 	struct sparse_counts counts;
 };
 

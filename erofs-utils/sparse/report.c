@@ -91,6 +91,7 @@ static void put_counts(FILE *f, const struct sparse_counts *counts)
 	put_number(f, "holes", sparse_counts_holes(counts));
 	put_number(f, "zeros", counts->zero);
 	put_number(f, "duplicates", counts->duplicate);
+	put_number(f, "base", counts->base);
 	put_number(f, "stored", counts->stored);
 }
 

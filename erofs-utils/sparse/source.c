@@ -66,3 +66,11 @@ int sparse_source_open(const char *path, struct stat *st)
 	}
 	return fd;
 }
+
+bool sparse_source_was_changed(const struct stat *was, const struct stat *is)
+{
+	return was->st_dev != is->st_dev || was->st_ino != is->st_ino ||
+		was->st_size != is->st_size ||
+		was->st_mtim.tv_sec != is->st_mtim.tv_sec ||
+		was->st_mtim.tv_nsec != is->st_mtim.tv_nsec;
+}

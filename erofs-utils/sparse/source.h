@@ -37,4 +37,7 @@ int sparse_source_open(const char *path, struct stat *st);
  */
 int sparse_source_stat(int fd, struct stat *st);
 
+/** sparse_source_was_changed() - whether somebody wrote to it in between */
+bool sparse_source_was_changed(const struct stat *was, const struct stat *is);
+
 #endif

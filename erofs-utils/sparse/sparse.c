@@ -56,8 +56,11 @@ int erofs_sparse_argument(struct erofs_sparse **sparse,
 	case EROFS_SPARSE_REPORT:
 		(*sparse)->report_path = value;
 		break;
+	case EROFS_SPARSE_BASE:
+		err = sparse_bases_add(&(*sparse)->bases, value);
+		break;
 	}
-	return 0;
+	return err;
 }
 
 int sparse_usage_error(struct erofs_sparse *sparse, const char *problem)
@@ -90,7 +93,7 @@ int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 			  char **operands)
 {
 	if (!sparse->asked)
-		return sparse_usage_error(sparse, "--report goes with --sparse");
+		return sparse_usage_error(sparse, "--report and --base go with --sparse");
 	if (sparse->conflict || !alone)
 		return sparse_usage_error(sparse, "--sparse excludes other sources and --incremental");
 	if (count == 1 && sparse_source_is_stream(operands[0]))
@@ -178,6 +181,24 @@ static int find_report(struct erofs_sparse *sparse)
 	return 0;
 }
 
+static int open_bases(struct erofs_sparse *sparse)
+{
+	const struct sparse_output *out = &sparse->out;
+	const struct sparse_base *base;
+	unsigned int i;
+	int err;
+
+	err = sparse_bases_open(&sparse->bases);
+	for (i = 0; i < sparse->bases.count && !err; i++) {
+		base = &sparse->bases.base[i];
+		if (out->exists && base->st.st_dev == out->dev &&
+		    base->st.st_ino == out->ino)
+			err = sparse_error(0, "'%s' is a base of the image '%s'",
+					   base->path, sparse->image);
+	}
+	return err;
+}
+
 /* from upstream, whose own way to make chunks is not to start */
 static int take_chunksize(struct erofs_sparse *sparse)
 {
@@ -209,12 +230,16 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 	err = take_chunksize(sparse);
 	if (err)
 		return err;
+	if (sparse->chunkbits && sparse->bases.count)
+		return sparse_usage_error(sparse, "--base excludes --chunksize");
 	for (i = 0; i < sparse->count && !err; i++)
 		err = check_snapshot(sparse->snapshots[i]);
 	if (!err)
 		err = find_output(sparse);
 	if (!err)
 		err = find_report(sparse);
+	if (!err)
+		err = open_bases(sparse);
 	if (err)
 		return sparse_reported(sparse, err);
 
@@ -263,6 +288,7 @@ static int commit(struct erofs_sparse *sparse, struct erofs_sb_info *sbi)
 	summary->version = cfg.c_version;
 	summary->uuid = uuid;
 	summary->path = sparse->image;
+	summary->bases = sparse->bases.count;
 	summary->image = erofs_pos(sbi, sbi->primarydevice_blocks);
 	err = commit_files(sparse);
 	if (!err && !sparse->quiet)
@@ -287,6 +313,8 @@ int erofs_sparse_finish(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 	 */
 	if (err)
 		_exit(sparse->usage ? EXIT_USAGE : EXIT_FAILED);
+	sparse_packer_exit(&sparse->packer);
+	sparse_bases_close(&sparse->bases);
 	free(sparse->image);
 	free(sparse);
 	return EXIT_OK;

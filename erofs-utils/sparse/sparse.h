@@ -15,6 +15,7 @@ struct erofs_sparse;
 /* values of getopt_long() for the options that go with --sparse */
 enum erofs_sparse_argument {
 	EROFS_SPARSE_REPORT = 1025,
+	EROFS_SPARSE_BASE,
 };
 
 /**

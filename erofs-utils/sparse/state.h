@@ -2,6 +2,7 @@
 #ifndef EROFS_SPARSE_STATE_H
 #define EROFS_SPARSE_STATE_H
 
+#include "base.h"
 #include "output.h"
 #include "progress.h"
 #include "report.h"
@@ -24,6 +25,8 @@
  * @quiet: no progress, no summary
  * @mode: permissions of the image
  * @report_path: name of the report, or NULL
+ * @bases: images whose blocks may be referenced
+ * @packer: its space is in use until the image is written
  */
 struct erofs_sparse {
 	char *image;
@@ -40,6 +43,8 @@ struct erofs_sparse {
 	mode_t mode;
 	const char *report_path;
 	struct sparse_report report;
+	struct sparse_bases bases;
+	struct sparse_packer packer;
 	struct sparse_output out;
 	struct sparse_progress progress;
 	struct sparse_summary summary;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A naive reader of the images that mkfs.erofs --sparse writes.
 
-image.py map IMAGE NAME         print "page block" for each page with content
+image.py map IMAGE NAME         print "page block" for each page with content, or
+                                "page device:block"
 image.py compare IMAGE NAME FILE [PAGES]
                                 FILE is NAME in the root of IMAGE; its map is
                                 what looking at page after page would make it,
@@ -66,16 +67,26 @@ class Image:
 
     def map(self, name):
         size, layout, word, _, end = self.lookup(name)
-        assert layout == 4 and word & 0x60 == 0, "a block map"
+        assert layout == 4 and word & 0x40 == 0, "chunks"
         pages = (size + PAGE - 1) // PAGE
         chunk = 1 << (word & 0x1f)
         count = (pages + chunk - 1) // chunk
         addresses = []
-        for first in struct.unpack("<%dI" % count, self.read(end, count * 4)):
+        for device, first in self.entries(word, end, count):
             length = min(chunk, pages - len(addresses))
             addresses += ([HOLE] * length if first == HOLE else
-                          range(first, first + length))
+                          ["%d:%d" % (device, first + i) for i in range(length)]
+                          if device else range(first, first + length))
         return size, addresses
+
+    def entries(self, word, pos, count):
+        """device and block of each chunk"""
+        if not word & 0x20:
+            return [(0, first) for first in
+                    struct.unpack("<%dI" % count, self.read(pos, count * 4))]
+        pos = (pos + 7) // 8 * 8
+        return [struct.unpack("<2xHI", self.read(pos + i * 8, 8))
+                for i in range(count)]
 
     def fingerprint(self, name):
         _, _, _, pos, end = self.lookup(name)

@@ -214,6 +214,52 @@ static int extend(void)
 	return 0;
 }
 
+static int of_other_devices(void)
+{
+	static const u8 want[] = {
+		0x00, 0x00, 0x02, 0x00, 0x03, 0x00, 0x00, 0x00,
+		0x00, 0x00, 0x00, 0x00, 0x04, 0x03, 0x02, 0x01,
+		0xff, 0xff, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff,
+		0x00, 0x00, 0x01, 0x00, 0x63, 0x00, 0x00, 0x00,
+	};
+	struct sparse_space space = { 0 };
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(5);
+	u32 out[8];
+
+	need(map && !sparse_space_add(&space, -1, 100));
+	need(!sparse_space_add(&space, -1, 7));
+	map->addr[2] = 0x01020304;
+	sparse_chunkmap_set_space(map, &space);
+	expect(!map->space && sparse_chunkmap_words(map) == 1, "no need for it");
+	map->addr[1] = space.device[1].first + 3;
+	map->addr[4] = space.device[0].first + 99;
+	sparse_chunkmap_set_space(map, &space);
+	expect(map->space && sparse_chunkmap_words(map) == 2, "no devices");
+	sparse_chunkmap_export(map, 1, 4, out);
+	expect(!memcmp(out, want, sizeof(want)), "%08x %08x %08x %08x", out[0],
+	       out[1], out[4], out[6]);
+	sparse_space_exit(&space);
+	free(map);
+	return 0;
+}
+
+/* the last block of one device and the first of the other are not one run */
+static int from_device_to_device(void)
+{
+	struct sparse_space space = { 0 };
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(2);
+
+	need(map && !sparse_space_add(&space, -1, 100));
+	need(!sparse_space_add(&space, -1, 7));
+	map->addr[0] = space.device[1].first + 6;
+	map->addr[1] = space.device[0].first;
+	map = sparse_chunkmap_shrink(map);
+	expect(!map->shift, "shift %u", map->shift);
+	sparse_space_exit(&space);
+	free(map);
+	return 0;
+}
+
 int main(void)
 {
 	const struct ktap_case cases[] = {
@@ -226,6 +272,8 @@ int main(void)
 		{ "no-larger-than-that", no_larger_than_that },
 		{ "as-asked-for", as_asked_for },
 		{ "extend", extend },
+		{ "of-other-devices", of_other_devices },
+		{ "from-device-to-device", from_device_to_device },
 	};
 
 	return ktap_main(cases);

@@ -275,6 +275,68 @@ static int by_chunks(void)
 	return 0;
 }
 
+/* what another image has is found there; the rest is stored */
+static int on_a_base(void)
+{
+	struct sparse_packer packer = { .want_digest = true, .workers = 3 };
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(BLOCKS);
+	int image = unit_file(), base = make_file(sizeof(content)), fd;
+	u8 digest[SPARSE_DIGEST_SIZE];
+	u32 block, addr;
+	u64 n;
+
+	need(map && !sparse_packer_init(&packer, image, START));
+	need(!sparse_pack_base(&packer, base, BLOCKS, digest));
+	if (check_digest(&packer, sizeof(content), digest))
+		return 1;
+	expect(!packer.counts.blocks && !packer.counts.stored, "the base counts");
+	/* the last half, and something new in front of it */
+	fd = unit_file();
+	need(pwrite(fd, "new", 3, 0) == 3);
+	n = (BLOCKS / 2) * SPARSE_BLOCK_SIZE;
+	need(pwrite(fd, content + n, n, SPARSE_BLOCK_SIZE) == (ssize_t)n);
+	need(!sparse_pack_file(&packer, fd, n + SPARSE_BLOCK_SIZE, map, digest));
+	need(!sparse_packer_flush(&packer));
+	expect(packer.counts.stored == 1 && packer.counts.base, "%llu stored",
+	       (unsigned long long)packer.counts.stored);
+	expect(map->addr[0] == START, "%u", map->addr[0]);
+	for (n = BLOCKS / 2; n < BLOCKS; n++) {
+		addr = map->addr[n - BLOCKS / 2 + 1];
+		expect(!addr == is_equal(block_of(n), zeros), "hole %llu",
+		       (unsigned long long)n);
+		expect(!addr || sparse_space_find(&packer.space, addr, &block) == 1,
+		       "block %llu is at %u", (unsigned long long)n, addr);
+		expect(!addr || is_equal(block_of(block), block_of(n)),
+		       "block %llu is not %u", (unsigned long long)n, block);
+	}
+	sparse_packer_exit(&packer);
+	free(map);
+	close(fd);
+	close(base);
+	close(image);
+	return 0;
+}
+
+static int base_is_cut_short(void)
+{
+	struct sparse_packer packer = { .want_digest = true, .workers = 2 };
+	int image = unit_file(), base = make_file(sizeof(content)), ret;
+	u8 digest[SPARSE_DIGEST_SIZE];
+
+	need(!sparse_packer_init(&packer, image, START));
+	need(pwrite(base, "x", 1, sizeof(content) - 1) == 1);
+	ret = sparse_pack_base(&packer, base, BLOCKS + 1, digest);
+	expect(!ret, "a hole at the end: %d", ret);
+	need(!ftruncate(base, 5000));
+	need(pwrite(base, "x", 1, 5000) == 1);
+	ret = sparse_pack_base(&packer, base, BLOCKS, digest);
+	expect(ret == -ETXTBSY, "%d", ret);
+	sparse_packer_exit(&packer);
+	close(base);
+	close(image);
+	return 0;
+}
+
 /* of two files with the same content, the second takes no block */
 static int across_files(void)
 {
@@ -384,6 +446,8 @@ int main(void)
 		{ "with-a-tail", with_a_tail },
 		{ "by-chunks", by_chunks },
 		{ "as-a-stream", as_a_stream },
+		{ "on-a-base", on_a_base },
+		{ "base-is-cut-short", base_is_cut_short },
 		{ "across-files", across_files },
 		{ "holes-do-not-show", holes_do_not_show },
 		{ "says-which-side-failed", says_which_side_failed },

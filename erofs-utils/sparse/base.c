@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base.h"
+#include "message.h"
+#include "source.h"
+
+int sparse_bases_add(struct sparse_bases *bases, const char *path)
+{
+	struct sparse_base *base;
+
+	base = realloc(bases->base, (bases->count + 1) * sizeof(*base));
+	if (!base)
+		return -ENOMEM;
+	bases->base = base;
+	base[bases->count++] = (struct sparse_base) { .path = path, .fd = -1 };
+	return 0;
+}
+
+/* what upstream would say of it is silenced, and not one line */
+static int check_superblock(const struct sparse_base *base)
+{
+	struct erofs_super_block sb;
+	ssize_t ret = pread(base->fd, &sb, sizeof(sb), EROFS_SUPER_OFFSET);
+
+	if (ret < 0)
+		return sparse_error(-errno, "could not read '%s'", base->path);
+	if (ret < (ssize_t)sizeof(sb) ||
+	    le32_to_cpu(sb.magic) != EROFS_SUPER_MAGIC_V1)
+		return sparse_error(0, "'%s' is no EROFS image: no base",
+				    base->path);
+	if (sb.blkszbits != SPARSE_BLOCK_BITS)
+		return sparse_error(0, "'%s' has blocks of 2^%u bytes: a base has 4096",
+				    base->path, sb.blkszbits);
+	return 0;
+}
+
+static int open_base(struct sparse_base *base)
+{
+	struct erofs_sb_info *sbi = &base->sbi;
+	u64 size;
+	int err;
+
+	base->fd = sparse_source_open(base->path, &base->st);
+	if (base->fd < 0)
+		return sparse_error(base->fd, "could not read '%s'", base->path);
+	if (!S_ISREG(base->st.st_mode))
+		return sparse_error(0, "'%s' is neither a regular file nor a block device: no base",
+				    base->path);
+	err = check_superblock(base);
+	if (err)
+		return err;
+	sbi->bdev.fd = base->fd;
+	if (erofs_read_superblock(sbi) ||
+	    (erofs_sb_has_sb_chksum(sbi) && erofs_superblock_csum_verify(sbi)))
+		return sparse_error(0, "'%s' is corrupt, or too new: no base",
+				    base->path);
+	size = sbi->primarydevice_blocks << SPARSE_BLOCK_BITS;
+	if ((u64)base->st.st_size < size)
+		return sparse_error(0, "'%s' is cut short: it has %llu bytes of %llu",
+				    base->path,
+				    (unsigned long long)base->st.st_size,
+				    (unsigned long long)size);
+	return 0;
+}
+
+static bool is_same(const struct sparse_base *a, const struct sparse_base *b)
+{
+	return a->st.st_dev == b->st.st_dev && a->st.st_ino == b->st.st_ino;
+}
+
+int sparse_bases_open(struct sparse_bases *bases)
+{
+	unsigned int i, n;
+	int err;
+
+	for (i = 0; i < bases->count; i++) {
+		err = open_base(&bases->base[i]);
+		if (err)
+			return err;
+		for (n = 0; n < i; n++)
+			if (is_same(&bases->base[n], &bases->base[i]))
+				return sparse_error(0, "'%s' is a base twice",
+						    bases->base[i].path);
+	}
+	return 0;
+}
+
+u64 sparse_bases_size(const struct sparse_bases *bases)
+{
+	u64 blocks = 0;
+	unsigned int i;
+
+	for (i = 0; i < bases->count; i++)
+		blocks += bases->base[i].sbi.primarydevice_blocks;
+	return blocks << SPARSE_BLOCK_BITS;
+}
+
+static void fill_slot(struct erofs_device_info *slot,
+		      const struct sparse_base *base)
+{
+	char tag[2 * SPARSE_DIGEST_SIZE + 1];
+	unsigned int i;
+
+	for (i = 0; i < SPARSE_DIGEST_SIZE; i++)
+		sprintf(tag + 2 * i, "%02x", base->digest[i]);
+	_Static_assert(sizeof(slot->tag) == sizeof(tag) - 1, "format");
+	memcpy(slot->tag, tag, sizeof(slot->tag));
+	slot->blocks = base->sbi.primarydevice_blocks;
+}
+
+int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
+		      struct erofs_sb_info *sbi)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < bases->count; i++) {
+		struct sparse_base *base = &bases->base[i];
+
+		err = sparse_pack_base(packer, base->fd,
+				       base->sbi.primarydevice_blocks,
+				       base->digest);
+		if (err == -EFBIG)
+			return sparse_error(0, "'%s': the bases have more than 16 TiB",
+					    base->path);
+		if (err == -ETXTBSY)
+			return sparse_error(0, "'%s' was changed while it was read: try again",
+					    base->path);
+		if (err)
+			return sparse_error(err, "could not read '%s'",
+					    base->path);
+		fill_slot(&sbi->devs[i], base);
+	}
+	return 0;
+}
+
+int sparse_bases_check(const struct sparse_bases *bases)
+{
+	const struct sparse_base *base;
+	struct stat st;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < bases->count; i++) {
+		base = &bases->base[i];
+		err = sparse_source_stat(base->fd, &st);
+		if (err)
+			return sparse_error(err, "could not read '%s'",
+					    base->path);
+		if (sparse_source_was_changed(&base->st, &st))
+			return sparse_error(0, "'%s' was changed while it was read: try again",
+					    base->path);
+	}
+	return 0;
+}
+
+void sparse_bases_close(struct sparse_bases *bases)
+{
+	unsigned int i;
+
+	for (i = 0; i < bases->count; i++) {
+		if (bases->base[i].sbi.bdev.fd > 0)
+			erofs_put_super(&bases->base[i].sbi);
+		if (bases->base[i].fd >= 0)
+			close(bases->base[i].fd);
+	}
+	free(bases->base);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+#ifndef EROFS_SPARSE_BASE_H
+#define EROFS_SPARSE_BASE_H
+
+#include <sys/stat.h>
+
+#include "erofs/internal.h"
+#include "pack.h"
+
+/**
+ * struct sparse_base - an image whose blocks the new one may reference
+ * @path: as the user gave it
+ * @fd: open for reading
+ * @st: what it was when it was opened
+ * @sbi: its superblock
+ * @digest: fs-verity digest of its blocks, once they were read
+ */
+struct sparse_base {
+	const char *path;
+	int fd;
+	struct stat st;
+	struct erofs_sb_info sbi;
+	u8 digest[SPARSE_DIGEST_SIZE];
+};
+
+/**
+ * struct sparse_bases - all of them, in the order of the new image's device slots
+ *
+ * A slot's tag is the base's fs-verity digest in hexadecimal: it says which image is
+ * meant, whatever its name, and changes with every bit of it.
+ */
+struct sparse_bases {
+	struct sparse_base *base;
+	unsigned int count;
+};
+
+/** sparse_bases_add() - note the name of another one.  Return: 0 or -ENOMEM. */
+int sparse_bases_add(struct sparse_bases *bases, const char *path);
+
+/**
+ * sparse_bases_open() - open and check them
+ * @bases: with their names
+ *
+ * Return: 0 or a negative errno, which has been reported.
+ */
+int sparse_bases_open(struct sparse_bases *bases);
+
+/** sparse_bases_size() - their bytes added up */
+u64 sparse_bases_size(const struct sparse_bases *bases);
+
+/**
+ * sparse_bases_read() - have their blocks referenced
+ * @bases: open
+ * @packer: initialised, wants digests; uses the bases from now on
+ * @sbi: the new image, with a device slot for each, which is filled in
+ *
+ * Return: 0 or a negative errno, which has been reported.
+ */
+int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
+		      struct erofs_sb_info *sbi);
+
+/**
+ * sparse_bases_check() - see that they are what they were
+ * @bases: open
+ *
+ * Return: 0 or a negative errno, which has been reported.
+ */
+int sparse_bases_check(const struct sparse_bases *bases);
+
+/** sparse_bases_close() - release all; all zero is fine */
+void sparse_bases_close(struct sparse_bases *bases);
+
+#endif
