@@ -203,8 +203,8 @@ static void erofs_ishare_readahead(struct readahead_control *rac)
 		erofs_ishare_readahead_from(rac, member, REQ_RAHEAD);
 }
 
-/* one locked folio; waits until it is unlocked */
-static void erofs_ishare_read_one(struct erofs_member *member, struct file *file,
+/* one locked folio; waits until it is unlocked, or returns -EINTR to who is killed */
+static int erofs_ishare_read_one(struct erofs_member *member, struct file *file,
 				  struct folio *folio)
 {
 	struct inode *inode = member->inode;
@@ -231,12 +231,12 @@ static void erofs_ishare_read_one(struct erofs_member *member, struct file *file
 		erofs_ishare_fill(&rd, folio);
 		erofs_ishare_submit(&rd);
 	}
-	folio_wait_locked(folio);
+	return folio_wait_locked_killable(folio);
 }
 
 /*
  * Try the members but @tried, or all, for a folio that is unlocked and not up to
- * date.  Returns with it unlocked.
+ * date.
  */
 static void erofs_ishare_read_others(struct erofs_share *share, struct file *file,
 				     struct erofs_member *tried, struct folio *folio)
@@ -253,8 +253,8 @@ static void erofs_ishare_read_others(struct erofs_share *share, struct file *fil
 			folio_unlock(folio);
 			break;
 		}
-		erofs_ishare_read_one(member, file, folio);
-		if (folio_test_uptodate(folio))
+		if (erofs_ishare_read_one(member, file, folio) ||
+		    folio_test_uptodate(folio))
 			break;
 	}
 	up_read(&share->lock);
@@ -267,10 +267,10 @@ static int erofs_ishare_read_folio(struct file *file, struct folio *folio)
 	struct erofs_member *member = erofs_ishare_asker(folio->mapping, file);
 
 	/* who asks for one folio waits for it: here it is known if that was in vain */
-	if (member)
-		erofs_ishare_read_one(member, file, folio);
-	else
+	if (!member)
 		folio_unlock(folio);
+	else if (erofs_ishare_read_one(member, file, folio))
+		return 0;	/* the caller's wait fails just as well */
 	if (!folio_test_uptodate(folio))
 		erofs_ishare_read_others(share, file, member, folio);
 	return 0;
