@@ -4,6 +4,8 @@
 # knows what depends on what.
 
 LINES := 6.12
+# lines whose own module is tried, too
+STOCK_LINES := 7
 
 build := build
 stamp := $(build)/stamp
@@ -34,7 +36,7 @@ parts: kernel tools vm
 kernel: $(kernels)	## the kernel module only: build/kernel/LINE/erofs.ko
 tools: $(stamp)/tools	## the tools only: build/bin/{mkfs,dump,fsck}.erofs
 
-vm: $(kernels)
+vm: $(kernels) $(STOCK_LINES:%=$(build)/kernel/%/release)
 	@scripts/vm-image
 
 $(stamp):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ishare FOLDER - files of equal content share their pages (mount options inode_share
+ * ishare FOLDER [CASE]... - files of equal content share their pages (mount options inode_share
  * and domain_id).  FOLDER has the images that ishare.test makes and, in "tree", the
  * files that are in them.  /disk0 and /disk1 are the images "one" and "two".
  *
@@ -755,11 +755,11 @@ static const struct ktap_case cases[] = {
 };
 
 /* each in a process of its own: its mappings and files go with it */
-static const struct ktap_case *current;
+static const struct ktap_case *chosen[sizeof(cases) / sizeof(*cases)], **current;
 
 static int in_child(void)
 {
-	const struct ktap_case *c = current++;
+	const struct ktap_case *c = *current++;
 	int status, ret;
 	pid_t pid;
 
@@ -783,18 +783,27 @@ int main(int argc, char **argv)
 {
 	enum { NR = sizeof(cases) / sizeof(*cases) };
 	struct ktap_case in_children[NR];
-	size_t i;
+	size_t i, nr = 0;
+	int arg;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: ishare FOLDER\n");
+	if (argc < 2) {
+		fprintf(stderr, "usage: ishare FOLDER [CASE]...\n");
 		return 2;
 	}
 	folder = argv[1];
 	page = getpagesize();
 	zero_pfn();
 	first_fd = open("/dev/null", O_RDONLY);
-	current = cases;
-	for (i = 0; i < NR; i++)
-		in_children[i] = (struct ktap_case) { cases[i].name, in_child };
-	return ktap_run(in_children, NR);
+	for (i = 0; i < NR; i++) {
+		for (arg = 2; arg < argc && strcmp(argv[arg], cases[i].name); arg++)
+			;
+		if (argc > 2 && arg == argc)
+			continue;
+		chosen[nr] = &cases[i];
+		in_children[nr++] = (struct ktap_case) { cases[i].name, in_child };
+	}
+	if (argc > 2 && nr != (size_t)argc - 2)
+		errx(2, "there are no such cases");
+	current = chosen;
+	return ktap_run(in_children, nr);
 }
