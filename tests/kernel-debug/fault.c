@@ -603,8 +603,9 @@ static int fail_each(const struct operation *op)
 	printf("# %s: %u allocations, %u errors\n", op->name, n - 1, errors);
 	if (!ret && n == MOST)
 		return wrong("more than %d allocations", MOST);
-	if (!ret && !errors && op->must_fail)
-		return wrong("no allocation matters to it");
+	/* one failure may be made good, as that of a read-ahead by a read */
+	if (!ret && n == 1 && op->must_fail)
+		return wrong("it allocates nothing");
 	return ret;
 }
 
