@@ -101,22 +101,22 @@ u64 sparse_bases_size(const struct sparse_bases *bases)
 	return blocks << SPARSE_BLOCK_BITS;
 }
 
-static void fill_slot(struct erofs_device_info *slot,
-		      const struct sparse_base *base)
+static void fill_slot(struct erofs_device_info *slot, struct sparse_base *base,
+		      const u8 digest[SPARSE_DIGEST_SIZE])
 {
-	char tag[2 * SPARSE_DIGEST_SIZE + 1];
 	unsigned int i;
 
 	for (i = 0; i < SPARSE_DIGEST_SIZE; i++)
-		sprintf(tag + 2 * i, "%02x", base->digest[i]);
-	_Static_assert(sizeof(slot->tag) == sizeof(tag) - 1, "format");
-	memcpy(slot->tag, tag, sizeof(slot->tag));
+		sprintf(base->tag + 2 * i, "%02x", digest[i]);
+	_Static_assert(sizeof(slot->tag) == sizeof(base->tag) - 1, "format");
+	memcpy(slot->tag, base->tag, sizeof(slot->tag));
 	slot->blocks = base->sbi.primarydevice_blocks;
 }
 
 int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
 		      struct erofs_sb_info *sbi)
 {
+	u8 digest[SPARSE_DIGEST_SIZE];
 	unsigned int i;
 	int err;
 
@@ -125,7 +125,7 @@ int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
 
 		err = sparse_pack_base(packer, base->fd,
 				       base->sbi.primarydevice_blocks,
-				       base->digest);
+				       digest);
 		if (err == -EFBIG)
 			return sparse_error(0, "'%s': the bases have more than 16 TiB",
 					    base->path);
@@ -135,7 +135,7 @@ int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
 		if (err)
 			return sparse_error(err, "could not read '%s'",
 					    base->path);
-		fill_slot(&sbi->devs[i], base);
+		fill_slot(&sbi->devs[i], base, digest);
 	}
 	return 0;
 }

@@ -13,14 +13,14 @@
  * @fd: open for reading
  * @st: what it was when it was opened
  * @sbi: its superblock
- * @digest: fs-verity digest of its blocks, once they were read
+ * @tag: fs-verity digest of its blocks in hexadecimal, once they were read
  */
 struct sparse_base {
 	const char *path;
 	int fd;
 	struct stat st;
 	struct erofs_sb_info sbi;
-	u8 digest[SPARSE_DIGEST_SIZE];
+	char tag[2 * SPARSE_DIGEST_SIZE + 1];
 };
 
 /**

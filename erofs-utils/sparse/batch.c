@@ -24,6 +24,13 @@ void sparse_batch_exit(struct sparse_batch *batch)
 	free(batch->data);
 }
 
+static void add(struct sparse_batch *batch, u64 block, u32 below)
+{
+	batch->below[batch->count] = below;
+	batch->hole[batch->count] = false;
+	batch->block[batch->count++] = block;
+}
+
 /* the next data.  Return: 1, 0 at the end of the file, or a negative errno. */
 static int find_data(struct sparse_walk *walk)
 {
@@ -48,9 +55,9 @@ static int plan_chunk(struct sparse_batch *batch, struct sparse_walk *walk)
 		ret = find_data(walk);
 		if (ret < 0)
 			return ret;
-		batch->hole[batch->count] = !ret || block < extent->start;
-		extent->start += !batch->hole[batch->count];
-		batch->block[batch->count++] = block;
+		add(batch, block, 0);
+		batch->hole[batch->count - 1] = !ret || block < extent->start;
+		extent->start += !batch->hole[batch->count - 1];
 	}
 	return 0;
 }
@@ -92,11 +99,33 @@ static int plan_stream(struct sparse_batch *batch, struct sparse_walk *walk)
 		return -EFBIG;
 	batch->size = walk->size;
 	batch->loaded = true;
-	while (batch->count < sparse_blocks(len)) {
-		batch->hole[batch->count] = false;
-		batch->block[batch->count++] = block++;
-	}
+	while (batch->count < sparse_blocks(len))
+		add(batch, block++, 0);
 	memset(batch->data + len, 0, batch->count * SPARSE_BLOCK_SIZE - len);
+	return 0;
+}
+
+/* data of the file, and of what lies below its holes */
+static int plan_delta(struct sparse_batch *batch, struct sparse_walk *walk)
+{
+	const u32 *below = walk->delta->addr;
+	u64 data;
+	int ret;
+
+	while (batch->count < SPARSE_BATCH_BLOCKS) {
+		ret = find_data(walk);
+		if (ret < 0)
+			return ret;
+		data = ret ? walk->extent.start : walk->delta->blocks;
+		while (walk->next < data && !below[walk->next])
+			walk->next++;
+		if (!ret && walk->next == data)
+			return 0;
+		if (walk->next == data)
+			walk->extent.start++;
+		add(batch, walk->next, walk->next == data ? 0 : below[walk->next]);
+		walk->next++;
+	}
 	return 0;
 }
 
@@ -107,10 +136,14 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
 	batch->fd = walk->fd;
 	batch->size = walk->size;
 	batch->shift = walk->shift;
+	batch->delta = walk->delta;
+	batch->device_failed = false;
 	batch->loaded = false;
 	batch->count = 0;
 	if (walk->stream)
 		return plan_stream(batch, walk);
+	if (walk->delta)
+		return plan_delta(batch, walk);
 	while (batch->count < SPARSE_BATCH_BLOCKS) {
 		ret = find_data(walk);
 		if (ret <= 0)
@@ -139,33 +172,68 @@ static int read_fully(int fd, u8 *buf, size_t len, off_t pos)
 	return 0;
 }
 
+/* whether a block is where the one before it ends, on the same device or in none */
+static bool goes_on(const struct sparse_batch *batch, unsigned int i)
+{
+	u32 below = batch->below[i - 1];
+
+	return batch->block[i] == batch->block[i - 1] + 1 &&
+		batch->hole[i] == batch->hole[i - 1] &&
+		batch->below[i] == (below ? below + 1 : 0);
+}
+
+/* blocks that follow each other in the file */
+static int read_file(const struct sparse_batch *batch, unsigned int first, size_t len)
+{
+	u8 *data = batch->data + first * SPARSE_BLOCK_SIZE;
+	u64 pos = batch->block[first] << SPARSE_BLOCK_BITS;
+	size_t left = 0;
+	int err;
+
+	if (pos + len > batch->size)
+		left = pos + len - batch->size;
+	err = read_fully(batch->fd, data, len - left, pos);
+	memset(data + len - left, 0, left);
+	return err;
+}
+
+/* blocks that follow each other on a device */
+static int read_below(struct sparse_batch *batch, unsigned int first, size_t len)
+{
+	const struct sparse_space *space = batch->delta->space;
+	u32 block;
+	unsigned int id = sparse_space_find(space, batch->below[first], &block);
+	int err;
+
+	err = read_fully(space->device[id - 1].fd,
+			 batch->data + first * SPARSE_BLOCK_SIZE, len,
+			 (off_t)block << SPARSE_BLOCK_BITS);
+	batch->device_failed = err;
+	return err;
+}
+
 int sparse_batch_read(struct sparse_batch *batch)
 {
 	unsigned int first, end;
+	size_t len;
 	int err;
 
 	if (batch->loaded)
 		return 0;
 	for (first = 0; first < batch->count; first = end) {
-		u8 *data = batch->data + first * SPARSE_BLOCK_SIZE;
-		u64 pos = batch->block[first] << SPARSE_BLOCK_BITS;
-		size_t len, left = 0;
-
 		for (end = first + 1; end < batch->count; end++)
-			if (batch->block[end] != batch->block[end - 1] + 1 ||
-			    batch->hole[end] != batch->hole[first])
+			if (!goes_on(batch, end))
 				break;
 		len = (end - first) * SPARSE_BLOCK_SIZE;
-		if (batch->hole[first]) {
-			memset(data, 0, len);
-			continue;
-		}
-		if (pos + len > batch->size)
-			left = pos + len - batch->size;
-		err = read_fully(batch->fd, data, len - left, pos);
+		err = 0;
+		if (batch->hole[first])
+			memset(batch->data + first * SPARSE_BLOCK_SIZE, 0, len);
+		else if (batch->below[first])
+			err = read_below(batch, first, len);
+		else
+			err = read_file(batch, first, len);
 		if (err)
 			return err;
-		memset(data + len - left, 0, left);
 	}
 	return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef EROFS_SPARSE_BATCH_H
 #define EROFS_SPARSE_BATCH_H
 
+#include "chunkmap.h"
 #include "extent.h"
 #include "hash.h"
 #include "store.h"
@@ -19,11 +20,15 @@
  * struct sparse_batch - some chunks of one file on their way into the image
  * @fd: the file
  * @size: its size in bytes
+ * @delta: what lies below its holes, or NULL
  * @shift: log2 of the blocks in a chunk, at most SPARSE_SHIFT_MAX
+ * @device_failed: reading them failed on another device
  * @loaded: their bytes are here already: a stream cannot be read out of order
  * @count: how many blocks: those of whole chunks, but for the end of the file
  * @block: their numbers in the file, rising
  * @hole: whether they are holes of the file, in a chunk that is not
+ * @below: of those that are holes of the file, and on another device data: where
+ *	that is; else 0
  * @data: their bytes; the last of the file is padded with zeros
  * @zero: whether they hold nothing but zeros
  * @hash: at a chunk's first block, if any is not zeros: what finds an equal chunk
@@ -35,11 +40,14 @@
 struct sparse_batch {
 	int fd;
 	u64 size;
+	const struct sparse_chunkmap *delta;
 	unsigned int shift;
+	bool device_failed;
 	bool loaded;
 	unsigned int count;
 	u64 block[SPARSE_BATCH_BLOCKS];
 	bool hole[SPARSE_BATCH_BLOCKS];
+	u32 below[SPARSE_BATCH_BLOCKS];
 	u8 *data;
 	bool zero[SPARSE_BATCH_BLOCKS];
 	u64 hash[SPARSE_BATCH_BLOCKS];
@@ -60,14 +68,19 @@ static inline unsigned int sparse_batch_chunk(const struct sparse_batch *batch,
  * @fd: the file
  * @stream: it cannot seek: batches are read as they are planned
  * @size: its size in bytes; of a stream, how many were read
+ * @delta: if the file's holes mean that what is on other devices is not changed:
+ *	where that is, block by block, with @space set; then @shift is 0
  * @shift: log2 of the blocks in a chunk
+ * @next: with @delta: the block to go on with
  * @extent: what is left of the data found last; start with all zeros
  */
 struct sparse_walk {
 	int fd;
 	bool stream;
 	u64 size;
+	const struct sparse_chunkmap *delta;
 	unsigned int shift;
+	u64 next;
 	struct sparse_extent extent;
 };
 
@@ -92,7 +105,8 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk);
  * @batch: planned
  *
  * Return: 0, -ETXTBSY if the file ends before its size: somebody writes to it; or
- * the negative errno of a failed read.
+ * the negative errno of a failed read, of the file or, as @device_failed tells, of
+ * another device.
  */
 int sparse_batch_read(struct sparse_batch *batch);
 

@@ -9,6 +9,7 @@
 #include "erofs/config.h"
 #include "erofs/xattr.h"
 #include "liberofs_cache.h"
+#include "delta.h"
 #include "message.h"
 #include "pack.h"
 #include "source.h"
@@ -23,10 +24,33 @@
 #define FINGERPRINT_LABEL	"fsverity-sha256:"
 #define LABEL_SIZE		(sizeof(FINGERPRINT_LABEL) - 1)
 
-static int pack_source(struct sparse_packer *packer, const struct sparse_file *file,
+/* what lies below a file's holes, if that is asked for and it has some */
+static int find_delta(struct erofs_sparse *sparse, const struct sparse_file *file,
+		      int fd, u64 size, struct sparse_chunkmap **delta)
+{
+	u64 blocks = sparse_blocks(size);
+	struct sparse_extent extent;
+	int ret;
+
+	*delta = NULL;
+	if (!sparse->delta || !size)
+		return 0;
+	ret = sparse_extent_next(fd, 0, blocks, &extent);
+	if (ret < 0 || (ret && !extent.start && extent.end == blocks))
+		return ret < 0 ? ret : 0;
+	ret = sparse_delta_map(&sparse->bases, &sparse->packer.space,
+			       file->name, size, delta);
+	if (ret)
+		return sparse_reported(sparse, ret);
+	(*delta)->space = &sparse->packer.space;
+	return 0;
+}
+
+static int pack_source(struct erofs_sparse *sparse, const struct sparse_file *file,
 		       int fd, struct sparse_chunkmap **map,
 		       u8 digest[SPARSE_DIGEST_SIZE])
 {
+	struct sparse_chunkmap *delta;
 	struct stat st;
 	int err;
 
@@ -38,7 +62,12 @@ static int pack_source(struct sparse_packer *packer, const struct sparse_file *f
 	*map = sparse_chunkmap_alloc(sparse_blocks(st.st_size));
 	if (!*map)
 		return -ENOMEM;
-	err = sparse_pack_file(packer, fd, st.st_size, *map, digest);
+	err = find_delta(sparse, file, fd, st.st_size, &delta);
+	if (err)
+		return err;
+	err = sparse_pack_file(&sparse->packer, fd, st.st_size, delta, *map,
+			       digest);
+	free(delta);
 	if (!err)
 		err = sparse_source_stat(fd, &st);
 	if (!err && sparse_source_was_changed(&file->st, &st))
@@ -72,7 +101,7 @@ static int pack_data(struct erofs_sparse *sparse, struct sparse_packer *packer,
 	if (sparse_source_is_stream(inode->i_srcpath))
 		err = pack_stream(packer, inode, fd, &map, digest);
 	else
-		err = pack_source(packer, file, fd, &map, digest);
+		err = pack_source(sparse, file, fd, &map, digest);
 	if (err || !map->blocks) {
 		free(map);
 		return err;
@@ -140,6 +169,12 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 	if (err == -ETXTBSY)
 		return sparse_error(0, "'%s' was changed while it was read: try again",
 				    path);
+	if (sparse->reported)
+		return err;
+	if (err && packer->base_failed)
+		return sparse_error(err == -ETXTBSY ? -EIO : err,
+				    "could not read a base of '%s'",
+				    sparse->image);
 	if (err == -ENODATA)
 		return sparse_error(0, "'%s' is empty (0 bytes): not a snapshot",
 				    path);
@@ -149,9 +184,6 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 	if (err == -EFBIG && !packer->write_failed)
 		return sparse_error(0, "'%s': the image would hold more than 16 TiB of data",
 				    path);
-	if (err && packer->base_failed)
-		return sparse_error(err, "could not read a base of '%s'",
-				    sparse->image);
 	if (err && packer->write_failed)
 		return sparse_error(err, "could not write '%s'", sparse->image);
 	if (err)

@@ -103,7 +103,7 @@ void sparse_chunkmap_set_space(struct sparse_chunkmap *map,
 {
 	u64 chunks = sparse_chunkmap_chunks(map), i;
 
-	for (i = 0; i < chunks && !map->space; i++)
+	for (i = 0; i < chunks && space->count && !map->space; i++)
 		if (!sparse_space_is_own(space, map->addr[i]))
 			map->space = space;
 }

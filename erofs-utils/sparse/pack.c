@@ -153,6 +153,11 @@ static int place_chunk(struct sparse_packer *packer,
 		packer->counts.zero += count - holes;
 		return 0;
 	}
+	if (batch->below[first]) {
+		packer->counts.base++;
+		map->addr[batch->block[first]] = batch->below[first];
+		return 0;
+	}
 	err = place_data(packer, batch->data + first * SPARSE_BLOCK_SIZE, count,
 			 batch->hash[first], &addr);
 	for (i = 0; i < count && !err; i++)
@@ -202,6 +207,8 @@ static int pack_batches(struct sparse_packer *packer, struct sparse_walk *walk,
 
 	for (;;) {
 		err = sparse_flight_next(&packer->flight, walk, &slot);
+		if (err && slot && slot->batch.device_failed)
+			packer->base_failed = true;
 		if (err || !slot)
 			return err;
 		err = make_room(&slot->batch, map);
@@ -304,11 +311,12 @@ int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
 }
 
 int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,
+		     const struct sparse_chunkmap *delta,
 		     struct sparse_chunkmap *map,
 		     u8 digest[SPARSE_DIGEST_SIZE])
 {
 	struct sparse_walk walk = {
-		.fd = fd, .size = size, .shift = packer->shift,
+		.fd = fd, .size = size, .delta = delta, .shift = packer->shift,
 	};
 
 	return pack(packer, &walk, &map, digest);

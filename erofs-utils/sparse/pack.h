@@ -112,6 +112,8 @@ int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
  * @packer: initialised
  * @fd: the file, open for reading
  * @size: its size in bytes
+ * @delta: of that many bytes: where the data below the file's holes is, in @space of
+ *	@packer; or NULL if holes are zeros
  * @map: of that many bytes, all holes; filled in for each block
  * @digest: where to put the fs-verity digest, if that is wanted
  *
@@ -121,6 +123,7 @@ int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
  * for any number of workers.
  */
 int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,
+		     const struct sparse_chunkmap *delta,
 		     struct sparse_chunkmap *map,
 		     u8 digest[SPARSE_DIGEST_SIZE]);
 

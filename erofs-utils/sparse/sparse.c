@@ -59,6 +59,9 @@ int erofs_sparse_argument(struct erofs_sparse **sparse,
 	case EROFS_SPARSE_BASE:
 		err = sparse_bases_add(&(*sparse)->bases, value);
 		break;
+	case EROFS_SPARSE_DELTA:
+		(*sparse)->delta = true;
+		break;
 	}
 	return err;
 }
@@ -93,7 +96,7 @@ int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 			  char **operands)
 {
 	if (!sparse->asked)
-		return sparse_usage_error(sparse, "--report and --base go with --sparse");
+		return sparse_usage_error(sparse, "--report, --base and --delta go with --sparse");
 	if (sparse->conflict || !alone)
 		return sparse_usage_error(sparse, "--sparse excludes other sources and --incremental");
 	if (count == 1 && sparse_source_is_stream(operands[0]))
@@ -232,6 +235,8 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 		return err;
 	if (sparse->chunkbits && sparse->bases.count)
 		return sparse_usage_error(sparse, "--base excludes --chunksize");
+	if (sparse->delta && !sparse->bases.count)
+		return sparse_usage_error(sparse, "--delta needs --base=IMAGE");
 	for (i = 0; i < sparse->count && !err; i++)
 		err = check_snapshot(sparse->snapshots[i]);
 	if (!err)

@@ -16,6 +16,7 @@ struct erofs_sparse;
 enum erofs_sparse_argument {
 	EROFS_SPARSE_REPORT = 1025,
 	EROFS_SPARSE_BASE,
+	EROFS_SPARSE_DELTA,
 };
 
 /**

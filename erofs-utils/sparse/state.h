@@ -26,6 +26,7 @@
  * @mode: permissions of the image
  * @report_path: name of the report, or NULL
  * @bases: images whose blocks may be referenced
+ * @delta: holes mean what the last of them has
  * @packer: its space is in use until the image is written
  */
 struct erofs_sparse {
@@ -44,6 +45,7 @@ struct erofs_sparse {
 	const char *report_path;
 	struct sparse_report report;
 	struct sparse_bases bases;
+	bool delta;
 	struct sparse_packer packer;
 	struct sparse_output out;
 	struct sparse_progress progress;

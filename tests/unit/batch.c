@@ -178,6 +178,66 @@ static int hash_of_a_chunk(void)
 	return 0;
 }
 
+/* what lies below the holes of a file, on two devices, and not below its data */
+static int below_holes(void)
+{
+	struct sparse_space space = { 0 };
+	struct sparse_chunkmap *delta = sparse_chunkmap_alloc(200);
+	struct sparse_walk walk = {
+		.fd = unit_file(), .size = 200 * SPARSE_BLOCK_SIZE, .delta = delta,
+	};
+	struct sparse_batch batch;
+	int device[2] = { unit_file(), unit_file() };
+	unsigned int seen = 0, i, n;
+
+	need(delta && !sparse_batch_init(&batch));
+	for (i = 0; i < 2; i++) {
+		memset(content, 'a' + i, 100 * SPARSE_BLOCK_SIZE);
+		need(pwrite(device[i], content, 100 * SPARSE_BLOCK_SIZE, 0) > 0);
+		need(!sparse_space_add(&space, device[i], 100));
+	}
+	delta->space = &space;
+	memset(content, 'f', 5 * SPARSE_BLOCK_SIZE);
+	need(!ftruncate(walk.fd, walk.size));
+	need(pwrite(walk.fd, content, 5 * SPARSE_BLOCK_SIZE,
+		    50 * SPARSE_BLOCK_SIZE) > 0);
+	/* 40 to 59 on the first, 60 to 69 and the last one on the second */
+	for (n = 40; n < 70; n++)
+		delta->addr[n] = space.device[n >= 60].first + n - 40;
+	delta->addr[199] = space.device[1].first + 99;
+	for (;;) {
+		need(!sparse_batch_plan(&batch, &walk));
+		if (!batch.count)
+			break;
+		need(!sparse_batch_read(&batch));
+		for (i = 0; i < batch.count; i++) {
+			u64 block = batch.block[i];
+			char want = block >= 60 ? 'b' :
+				block >= 50 && block < 55 ? 'f' : 'a';
+
+			expect(batch.data[i * SPARSE_BLOCK_SIZE] == want &&
+			       batch.data[(i + 1) * SPARSE_BLOCK_SIZE - 1] == want,
+			       "block %llu", (unsigned long long)block);
+			expect(batch.below[i] == (want == 'f' ? 0 : delta->addr[block]),
+			       "address of %llu", (unsigned long long)block);
+			seen++;
+		}
+	}
+	expect(seen == 31, "%u blocks", seen);
+	need(!ftruncate(device[1], 50 * SPARSE_BLOCK_SIZE));
+	walk.next = 199;
+	walk.extent = (struct sparse_extent) { 200, 200 };
+	need(!sparse_batch_plan(&batch, &walk));
+	expect(sparse_batch_read(&batch) && batch.device_failed, "read beyond");
+	sparse_batch_exit(&batch);
+	sparse_space_exit(&space);
+	free(delta);
+	close(walk.fd);
+	for (i = 0; i < 2; i++)
+		close(device[i]);
+	return 0;
+}
+
 static int file_shrank(void)
 {
 	struct sparse_walk walk = { .fd = unit_file() };
@@ -235,6 +295,7 @@ int main(void)
 		{ "with-a-tail", with_a_tail },
 		{ "chunks", chunks },
 		{ "hash-of-a-chunk", hash_of_a_chunk },
+		{ "below-holes", below_holes },
 		{ "file-shrank", file_shrank },
 		{ "hashes-and-digests", hashes_and_digests },
 	};
