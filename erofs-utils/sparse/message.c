@@ -6,12 +6,14 @@
 
 #include "message.h"
 
+const char *sparse_program = "mkfs.erofs";
+
 int sparse_error(int err, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	fputs("mkfs.erofs: ", stderr);
+	fprintf(stderr, "%s: ", sparse_program);
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	if (err)

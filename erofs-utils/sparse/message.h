@@ -6,6 +6,9 @@
 #define __printf(a, b)	__attribute__((__format__(printf, a, b)))
 #endif
 
+/* who says it */
+extern const char *sparse_program;
+
 /**
  * sparse_error() - say in one line on standard error what went wrong
  * @err: a negative errno, whose meaning is added, or 0

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "message.h"
 #include "output.h"
 
 #define SIGNATURE_MAX	32
@@ -58,8 +59,8 @@ static void catch_signals(const struct sparse_output *out)
 	}
 	interrupted.out[0] = out;
 	snprintf(interrupted.message, sizeof(interrupted.message),
-		 "mkfs.erofs: interrupted: '%.400s' was not written\n",
-		 out->path);
+		 "%s: interrupted: '%.400s' was not written\n",
+		 sparse_program, out->path);
 	interrupted.length = strlen(interrupted.message);
 	sigfillset(&action.sa_mask);
 	for (i = 0; i < ARRAY_SIZE(fatal_signals); i++) {
