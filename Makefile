@@ -17,7 +17,7 @@ ifneq ($(wildcard /lib/modules/$(running)/build),)
 kernels += $(foreach line,$(LINES),$(if $(filter $(line).%,$(running)),$(stamp)/running-$(line)))
 endif
 
-.PHONY: help build deps parts kernel tools vm demo check check-integration check-debug bench lint clean
+.PHONY: help build deps parts kernel tools vm demo check fuzz check-integration check-debug bench lint clean
 .DELETE_ON_ERROR:
 # what was fetched is not intermediate: make would remove it
 .SECONDARY:
@@ -69,6 +69,9 @@ demo: build	## the main job, end to end, on a real template
 
 check: build	## all tests
 	@tests/run
+
+fuzz: build	## the fuzzers, a minute each; FUZZ_SECONDS=# for another time
+	@FUZZ_SECONDS=$${FUZZ_SECONDS-60} tests/run fuzz
 
 check-integration: build	## tests that take long: whole machines inside the VM
 	@tests/run integration
