@@ -55,6 +55,7 @@
 #define __noreturn	__attribute__((noreturn))
 
 #define ALIVE	"vm-init: alive"
+#define READY	"vm-init: ready"	/* on the console, when the command is started */
 
 /* Taints that a run must not end with: bad page, oops, warning, soft lockup */
 #define BAD_TAINTS	(1UL << 5 | 1UL << 7 | 1UL << 9 | 1UL << 14)
@@ -765,6 +766,7 @@ int main(void)
 	make_nodes();
 	load_erofs();
 	open_log();
+	fprintf(stderr, "%s\n", READY);
 	status = run_command();
 	kill_rest();
 	archived = send_archive();
