@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "../tests/kernel/guest.h"
+#include "passes.h"
 
 #define ANON_SIZE	(1UL << 30)
 #define WRITE_SIZE	(256UL << 20)	/* written passes need the memory */
@@ -188,16 +189,9 @@ static const struct {
 	{ "cached-pages", measure_cached },
 };
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
-	double ns[64], sorted[64];
+	double ns[MOST_PASSES];
 	int passes = argc > 2 ? atoi(argv[2]) : 0, i;
 	struct stat st;
 	size_t m;
@@ -206,7 +200,7 @@ int main(int argc, char **argv)
 		if (argc > 2 && !strcmp(measures[m].name, argv[1]))
 			break;
 	if (m == sizeof(measures) / sizeof(*measures) || argc > 4 ||
-	    passes < 1 || passes > 64) {
+	    passes < 1 || passes > MOST_PASSES) {
 		fprintf(stderr, "usage: measure NAME PASSES [FILE]\n");
 		return 2;
 	}
@@ -222,11 +216,6 @@ int main(int argc, char **argv)
 		drop_caches();
 		ns[i] = measures[m].measure();
 	}
-	memcpy(sorted, ns, sizeof(*ns) * passes);
-	qsort(sorted, passes, sizeof(*sorted), compare);
-	printf("%s %.1f", argv[1], sorted[passes / 2]);
-	for (i = 0; i < passes; i++)
-		printf(" %.1f", ns[i]);
-	putchar('\n');
+	report_passes(argv[1], ns, passes);
 	return 0;
 }

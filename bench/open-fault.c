@@ -17,9 +17,9 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+#include "passes.h"
 
 #define MOST_FILES	4096
-#define MOST_PASSES	64
 
 static double pass(char **names, int nr)
 {
@@ -41,17 +41,10 @@ static double pass(char **names, int nr)
 	return ((end.tv_sec - start.tv_sec) * 1e9 + end.tv_nsec - start.tv_nsec) / nr;
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv)
 {
 	static char *names[MOST_FILES], line[4096];
-	double ns[MOST_PASSES], sorted[MOST_PASSES];
+	double ns[MOST_PASSES];
 	int passes = argc == 2 ? atoi(argv[1]) : 0, nr = 0, i;
 
 	if (passes < 1 || passes > MOST_PASSES) {
@@ -67,11 +60,6 @@ int main(int argc, char **argv)
 	pass(names, nr);
 	for (i = 0; i < passes; i++)
 		ns[i] = pass(names, nr);
-	memcpy(sorted, ns, sizeof(*ns) * passes);
-	qsort(sorted, passes, sizeof(*sorted), compare);
-	printf("open-fault %.1f", sorted[passes / 2]);
-	for (i = 0; i < passes; i++)
-		printf(" %.1f", ns[i]);
-	putchar('\n');
+	report_passes("open-fault", ns, passes);
 	return 0;
 }

@@ -21,8 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "../tests/kernel/guest.h"
-
-#define MOST_PASSES	64
+#include "passes.h"
 
 struct run { size_t first, nr; };
 
@@ -93,26 +92,6 @@ static double read_pass(const char *p)
 	return (now() - start) / (size / page);
 }
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void report(const char *name, const double *values, int nr)
-{
-	double sorted[MOST_PASSES];
-	int i;
-
-	memcpy(sorted, values, sizeof(*values) * nr);
-	qsort(sorted, nr, sizeof(*sorted), compare);
-	printf("%s %.1f", name, sorted[nr / 2]);
-	for (i = 0; i < nr; i++)
-		printf(" %.1f", values[i]);
-	putchar('\n');
-}
-
 int main(int argc, char **argv)
 {
 	double count[MOST_PASSES], setup[MOST_PASSES], ns[MOST_PASSES], start;
@@ -149,8 +128,8 @@ int main(int argc, char **argv)
 		ns[i] = read_pass(p);
 		munmap(p, size);
 	}
-	report("mappings", count, passes);
-	report("set-up", setup, passes);
-	report("read", ns, passes);
+	report_passes("mappings", count, passes);
+	report_passes("set-up", setup, passes);
+	report_passes("read", ns, passes);
 	return 0;
 }
