@@ -577,9 +577,26 @@ static int run(const char *command)
 	return WIFEXITED(ret) ? WEXITSTATUS(ret) : -1;
 }
 
-/* /dev/mapper/bad is /disk0 until its table is changed to errors */
-#define BAD_IS(table)	run("s=$(blockdev --getsz /disk0); " table " | { dmsetup " \
-			    "suspend bad; dmsetup reload bad; dmsetup resume bad; }")
+/*
+ * Open DENSE on @disk, at /m/a, when all reads from the disk fail from now on: nobody
+ * else has it yet.  The mapped device below is called bad.
+ */
+static int open_on_bad(const char *disk, int *fd)
+{
+	char create[256], buf[4096];
+
+	snprintf(create, sizeof(create), "modprobe dm-mod; dmsetup remove --retry bad "
+		 "2>/dev/null; echo 0 $(blockdev --getsz %s) linear %s 0 | "
+		 "dmsetup create bad", disk, disk);
+	expect(!run(create), "dmsetup");
+	expect(!share("/dev/mapper/bad", "a"), "mount");
+	*fd = open_at("a", DENSE, 0);
+	expect(!run("echo 0 $(blockdev --getsz /dev/mapper/bad) error | { dmsetup suspend "
+		    "bad; dmsetup reload bad; dmsetup resume bad; }"), "dmsetup");
+	posix_fadvise(*fd, 0, 0, POSIX_FADV_DONTNEED);
+	expect(pread(*fd, buf, sizeof(buf), 0) < 0 && errno == EIO, "nobody else has it");
+	return 0;
+}
 
 static int errors_are_answered_by_others(void)
 {
@@ -587,13 +604,7 @@ static int errors_are_answered_by_others(void)
 	struct map ref = reference(DENSE);
 	int a, b;
 
-	expect(!run("modprobe dm-mod; s=$(blockdev --getsz /disk0); "
-		    "echo 0 $s linear /disk0 0 | dmsetup create bad"), "dmsetup");
-	expect(!share("/dev/mapper/bad", "a"), "mount");
-	a = open_at("a", DENSE, 0);
-	expect(!BAD_IS("echo 0 $s error"), "dmsetup");
-	posix_fadvise(a, 0, 0, POSIX_FADV_DONTNEED);
-	expect(pread(a, buf, 1 << 20, 0) < 0 && errno == EIO, "nobody else has it");
+	expect_ok(open_on_bad("/disk0", &a));
 	/* now somebody has */
 	expect(!share("/disk1", "b"), "mount");
 	b = open_at("b", DENSE, 0);
@@ -604,7 +615,6 @@ static int errors_are_answered_by_others(void)
 	close(b);
 	expect(!detach("b"), "umount");
 	expect(pread(a, buf, 1 << 20, 2 << 20) < 0 && errno == EIO, "gone");
-	/* compressed blocks help as well */
 	close(a);
 	return 0;
 }
@@ -615,13 +625,7 @@ static int compressed_blocks_help_others(void)
 	struct map ref = reference(DENSE);
 	int a, z;
 
-	expect(!run("s=$(blockdev --getsz /disk2); dmsetup remove --retry bad; "
-		    "echo 0 $s linear /disk2 0 | dmsetup create bad"), "dmsetup");
-	expect(!share("/dev/mapper/bad", "a"), "mount");
-	a = open_at("a", DENSE, 0);
-	expect(!BAD_IS("echo 0 $s error"), "dmsetup");
-	posix_fadvise(a, 0, 0, POSIX_FADV_DONTNEED);
-	expect(pread(a, buf, 1 << 20, 0) < 0 && errno == EIO, "nobody else has it");
+	expect_ok(open_on_bad("/disk2", &a));
 	expect(!share("lz4", "z"), "mount");
 	z = open_at("z", DENSE, 0);
 	expect(pread(a, buf, ref.size, 0) == (ssize_t)ref.size, "pread: %s",
