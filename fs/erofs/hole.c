@@ -22,6 +22,7 @@ struct erofs_chunk_index {
 	struct erofs_buf buf;
 	erofs_off_t pos;	/* of the entry of chunk 0 on the metadata device, bytes */
 	u64 nr;			/* entries, one a chunk */
+	pgoff_t page;		/* of the metadata device, that @buf holds if any */
 	unsigned int unit;	/* bytes an entry */
 	unsigned int bits;	/* chunk size, log2 bytes */
 };
@@ -84,9 +85,12 @@ static void erofs_chunk_index_readahead(struct erofs_chunk_index *ci,
 static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk)
 {
 	erofs_off_t pos = ci->pos + chunk * ci->unit;
+	pgoff_t index = pos >> PAGE_SHIFT;
 
-	if (!ci->buf.page)
-		erofs_chunk_index_readahead(ci, pos >> PAGE_SHIFT);
+	/* a run is often asked for that ends in the next page of the index */
+	if (!ci->buf.page || ci->page != index)
+		erofs_chunk_index_readahead(ci, index);
+	ci->page = index;
 	return erofs_bread(&ci->buf, pos, EROFS_KMAP);
 }
 
