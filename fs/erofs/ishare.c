@@ -110,6 +110,7 @@ static struct file_system_type erofs_ishare_fs_type = {
 static struct erofs_ishare_domain *erofs_ishare_get_domain(const char *id)
 {
 	struct erofs_ishare_domain *domain;
+	const size_t size = strlen(id) + 1;
 	int err;
 
 	list_for_each_entry(domain, &erofs_ishare_domains, list) {
@@ -118,10 +119,10 @@ static struct erofs_ishare_domain *erofs_ishare_get_domain(const char *id)
 			return domain;
 		}
 	}
-	domain = kzalloc(struct_size(domain, id, strlen(id) + 1), GFP_KERNEL);
+	domain = kzalloc(struct_size(domain, id, size), GFP_KERNEL);
 	if (!domain)
 		return ERR_PTR(-ENOMEM);
-	strcpy(domain->id, id);
+	memcpy(domain->id, id, size);
 	domain->mnt = kern_mount(&erofs_ishare_fs_type);
 	err = PTR_ERR_OR_ZERO(domain->mnt);
 	if (!err) {
@@ -497,7 +498,8 @@ static int erofs_ishare_join(struct inode *inode, struct file *file,
 	if (is->verify) {
 		ret = erofs_ishare_verify(inode, file, new->fp.bytes, new->fp.len);
 		if (ret == -EBADMSG)
-			erofs_ishare_refuse(inode, is, "its content is not that of its fingerprint, or this is no fs-verity digest");
+			erofs_ishare_refuse(inode, is,
+					    "its fingerprint is not its content's fs-verity digest");
 		if (ret)
 			goto out;
 	}
@@ -551,6 +553,7 @@ int erofs_ishare_open(struct inode *inode, struct file *file)
 
 	if (!is || !is->domain || IS_DAX(inode))
 		return 0;
+	/* pairs with erofs_ishare_join() */
 	if (!smp_load_acquire(&EROFS_I(inode)->ishare)) {
 		inode_lock(inode);
 		if (!EROFS_I(inode)->ishare)

@@ -106,21 +106,30 @@ static inline struct inode *erofs_ishare_source(struct inode *host,
 #define erofs_ishare_open		NULL
 #define erofs_ishare_evict_inode	NULL
 #define erofs_ishare_ro_fops		generic_ro_fops
-#define erofs_ishare_source(host, file)	(host)
+
+static inline struct inode *erofs_ishare_source(struct inode *host,
+						struct file *file)
+{
+	return host;
+}
+
 static inline int erofs_ishare_parse_param(struct fs_context *fc,
 					   struct fs_parameter *param)
 {
 	return -ENOPARAM;
 }
+
 static inline int erofs_ishare_init_sb(struct super_block *sb,
 				       struct fs_context *fc)
 {
 	return 0;
 }
+
 static inline int erofs_ishare_check_tree(struct fs_context *fc, int err)
 {
 	return err;
 }
+
 static inline void erofs_ishare_exit_sb(struct super_block *sb) {}
 static inline void erofs_ishare_free(struct erofs_sb_info *sbi) {}
 static inline void erofs_ishare_show_options(struct seq_file *seq,

@@ -205,7 +205,7 @@ static void erofs_ishare_readahead(struct readahead_control *rac)
 
 /* one locked folio; waits until it is unlocked, or returns -EINTR to who is killed */
 static int erofs_ishare_read_one(struct erofs_member *member, struct file *file,
-				  struct folio *folio)
+				 struct folio *folio)
 {
 	struct inode *inode = member->inode;
 

@@ -288,8 +288,8 @@ int area_kinds(const struct area *a)
 		       zero ? "is" : "is not");
 	}
 	/* the mapping may be in parts, or a part of a larger one */
-	expect(rss == want || size != (long)(a->nr * file.page / 1024), "%s: Rss is %ld kB, not %ld", a->backing,
-	       rss, want);
+	expect(rss == want || size != (long)(a->nr * file.page / 1024),
+	       "%s: Rss is %ld kB, not %ld", a->backing, rss, want);
 	return 0;
 }
 
