@@ -9,24 +9,94 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/pfn_t.h>
+#include "internal.h"
+#include "zeropage.h"
 
-/* 6.12: page frame numbers given to vmf_insert_mixed() are of type pfn_t */
+/* the inode whose chunk index tells of the holes of a file */
+static inline struct inode *erofs_file_inode(struct file *file)
+{
+	return file_inode(file);
+}
+
+static inline bool erofs_vma_is_cow(struct vm_area_struct *vma)
+{
+	return is_cow_mapping(vma->vm_flags);
+}
+
+static inline unsigned long erofs_zero_pfn(unsigned long addr)
+{
+	return my_zero_pfn(addr);
+}
+
+/* page frame numbers given to vmf_insert_*() are of type pfn_t */
 static inline vm_fault_t erofs_vmf_insert_zero(struct vm_fault *vmf)
 {
 	return vmf_insert_mixed(vmf->vma, vmf->address,
 				pfn_to_pfn_t(my_zero_pfn(vmf->address)));
 }
 
-/* 6.12: the same for vmf_insert_pfn_pmd() */
 static inline vm_fault_t erofs_vmf_insert_pmd(struct vm_fault *vmf,
 					      unsigned long pfn)
 {
 	return vmf_insert_pfn_pmd(vmf, pfn_to_pfn_t(pfn), false);
 }
 
+static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp)
+{
+	return filemap_alloc_folio(gfp, 0);
+}
+
+/* metadata of an inode is on the primary device */
+static inline int erofs_inode_metabuf(struct erofs_buf *buf, struct inode *inode)
+{
+	erofs_init_metabuf(buf, inode->i_sb);
+	return 0;
+}
+
+static inline void *erofs_inode_meta(struct erofs_buf *buf, erofs_off_t pos)
+{
+	return erofs_bread(buf, pos, EROFS_KMAP);
+}
+
+static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
+					      erofs_off_t pos, unsigned long nr)
+{
+	struct file_ra_state ra;
+
+	if (filemap_range_has_page(buf->mapping, pos, pos))
+		return;
+	file_ra_state_init(&ra, buf->mapping);
+	page_cache_sync_readahead(buf->mapping, &ra, buf->file, pos >> PAGE_SHIFT,
+				  min_t(unsigned long, nr, ra.ra_pages));
+}
+
+/* block addresses in a chunk index have 32 bits */
+static inline bool erofs_index_is_hole(struct inode *inode,
+				       const struct erofs_inode_chunk_index *idx)
+{
+	return idx->blkaddr == cpu_to_le32(EROFS_NULL_ADDR);
+}
+
+/* ->mmap of files that are not DAX */
+static inline int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	const struct vm_operations_struct *ops;
+	bool mixed;
+	int err = generic_file_readonly_mmap(file, vma);
+
+	ops = erofs_zeropage_vma_ops(erofs_file_inode(vma->vm_file),
+				     vma->vm_start, vma->vm_end, &mixed);
+	if (err || !ops)
+		return err;
+	vma->vm_ops = ops;
+	if (mixed)
+		vm_flags_set(vma, VM_MIXEDMAP);
+	return 0;
+}
+
 /*
- * The page after what was taken from a readahead request so far.  6.12 adds the
- * folio that was taken last when the next one is asked for.
+ * The page after what was taken from a readahead request so far: the folio that was
+ * taken last is added when the next one is asked for.
  */
 static inline pgoff_t erofs_readahead_next(struct readahead_control *rac)
 {
@@ -78,7 +148,7 @@ static inline pgoff_t erofs_readahead_add(struct readahead_control *rac,
 		._index = index,
 	};
 	for (; index < end; ++index) {
-		struct folio *folio = filemap_alloc_folio(gfp, 0);
+		struct folio *folio = erofs_filemap_alloc_folio(gfp);
 
 		if (!folio || filemap_add_folio(rac->mapping, folio, index, gfp)) {
 			if (folio)

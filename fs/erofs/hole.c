@@ -13,12 +13,14 @@
  */
 #include <linux/pagemap.h>
 #include <linux/string.h>
+#include "compat.h"
 #include "hole.h"
 
-static_assert(EROFS_NULL_ADDR == U32_MAX);
+static_assert((u32)EROFS_NULL_ADDR == U32_MAX);
 
 /* the entries of an inode's chunk index */
 struct erofs_chunk_index {
+	struct inode *inode;
 	struct erofs_buf buf;
 	erofs_off_t pos;	/* of the entry of chunk 0 on the metadata device, bytes */
 	u64 nr;			/* entries, one a chunk */
@@ -27,13 +29,13 @@ struct erofs_chunk_index {
 	unsigned int bits;	/* chunk size, log2 bytes */
 };
 
-static void erofs_chunk_index_init(struct erofs_chunk_index *ci,
-				   struct inode *inode)
+static int erofs_chunk_index_init(struct erofs_chunk_index *ci,
+				  struct inode *inode)
 {
 	struct erofs_inode *vi = EROFS_I(inode);
 
+	ci->inode = inode;
 	ci->buf = __EROFS_BUF_INITIALIZER;
-	erofs_init_metabuf(&ci->buf, inode->i_sb);
 	ci->unit = vi->chunkformat & EROFS_CHUNK_FORMAT_INDEXES ?
 		sizeof(struct erofs_inode_chunk_index) :
 		EROFS_BLOCK_MAP_ENTRY_SIZE;
@@ -42,6 +44,7 @@ static void erofs_chunk_index_init(struct erofs_chunk_index *ci,
 			ci->unit);
 	ci->bits = vi->chunkbits;
 	ci->nr = round_up((u64)i_size_read(inode), 1ULL << ci->bits) >> ci->bits;
+	return erofs_inode_metabuf(&ci->buf, inode);
 }
 
 /* the chunk that the first byte of a page lies in */
@@ -68,18 +71,13 @@ static u64 erofs_page_from_chunk(struct erofs_chunk_index *ci, u64 chunk)
  * at one page of a chunk index tends to come back for the next.
  */
 static void erofs_chunk_index_readahead(struct erofs_chunk_index *ci,
-					pgoff_t index)
+					erofs_off_t pos)
 {
-	struct address_space *mapping = ci->buf.mapping;
 	pgoff_t last = (ci->pos + (ci->nr - 1) * ci->unit) >> PAGE_SHIFT;
-	loff_t pos = (loff_t)index << PAGE_SHIFT;
-	struct file_ra_state ra;
 
-	if (index >= last || filemap_range_has_page(mapping, pos, pos))
-		return;
-	file_ra_state_init(&ra, mapping);
-	page_cache_sync_readahead(mapping, &ra, ci->buf.file, index,
-				  min_t(pgoff_t, last - index + 1, ra.ra_pages));
+	if (pos >> PAGE_SHIFT < last)
+		erofs_inode_meta_readahead(&ci->buf, pos,
+					   last - (pos >> PAGE_SHIFT) + 1);
 }
 
 static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk)
@@ -89,24 +87,23 @@ static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk)
 
 	/* a run is often asked for that ends in the next page of the index */
 	if (!ci->buf.page || ci->page != index)
-		erofs_chunk_index_readahead(ci, index);
+		erofs_chunk_index_readahead(ci, pos);
 	ci->page = index;
-	return erofs_bread(&ci->buf, pos, EROFS_KMAP);
+	return erofs_inode_meta(&ci->buf, pos);
 }
 
-static bool erofs_entry_is_hole(const void *entry, unsigned int unit)
+static bool erofs_entry_is_hole(struct erofs_chunk_index *ci, const void *entry)
 {
-	const struct erofs_inode_chunk_index *idx = entry;
-
-	if (unit == EROFS_BLOCK_MAP_ENTRY_SIZE)
+	if (ci->unit == EROFS_BLOCK_MAP_ENTRY_SIZE)
 		return *(const __le32 *)entry == cpu_to_le32(EROFS_NULL_ADDR);
-	return idx->blkaddr == cpu_to_le32(EROFS_NULL_ADDR);
+	return erofs_index_is_hole(ci->inode, entry);
 }
 
 /* how many of the @nr entries from @entry on are like @hole before the first that is not */
-static unsigned int erofs_entries_run(const void *entry, unsigned int unit,
-				      unsigned int nr, bool hole)
+static unsigned int erofs_entries_run(struct erofs_chunk_index *ci,
+				      const void *entry, unsigned int nr, bool hole)
 {
+	const unsigned int unit = ci->unit;
 	unsigned int i;
 
 	if (hole && unit == EROFS_BLOCK_MAP_ENTRY_SIZE) {
@@ -115,7 +112,7 @@ static unsigned int erofs_entries_run(const void *entry, unsigned int unit,
 		return data ? (data - entry) / unit : nr;
 	}
 	for (i = 0; i < nr; ++i)
-		if (erofs_entry_is_hole(entry + i * unit, unit) != hole)
+		if (erofs_entry_is_hole(ci, entry + i * unit) != hole)
 			break;
 	return i;
 }
@@ -132,7 +129,7 @@ static int erofs_chunks_forward(struct erofs_chunk_index *ci, u64 *chunk,
 			return PTR_ERR(entry);
 		nr = min_t(u64, end - *chunk,
 			   (PAGE_SIZE - offset_in_page(entry)) / ci->unit);
-		run = erofs_entries_run(entry, ci->unit, nr, hole);
+		run = erofs_entries_run(ci, entry, nr, hole);
 		*chunk += run;
 		if (run < nr)
 			break;
@@ -149,7 +146,7 @@ static int erofs_chunks_backward(struct erofs_chunk_index *ci, u64 *chunk,
 
 		if (IS_ERR(entry))
 			return PTR_ERR(entry);
-		if (!erofs_entry_is_hole(entry, ci->unit))
+		if (!erofs_entry_is_hole(ci, entry))
 			break;
 		--*chunk;
 	}
@@ -221,8 +218,9 @@ int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
 	pgoff_t hole_end = *end;
 	int ret;
 
-	erofs_chunk_index_init(&ci, inode);
-	ret = erofs_hole_end(&ci, index, &hole_end);
+	ret = erofs_chunk_index_init(&ci, inode);
+	if (!ret)
+		ret = erofs_hole_end(&ci, index, &hole_end);
 	if (!ret && hole_end > index) {
 		*end = hole_end;
 		ret = 1;
@@ -253,7 +251,9 @@ int erofs_hole_around(struct inode *inode, pgoff_t index, pgoff_t *first,
 	u64 chunk;
 	int err;
 
-	erofs_chunk_index_init(&ci, inode);
+	err = erofs_chunk_index_init(&ci, inode);
+	if (err)
+		return err;
 	chunk = erofs_chunk_of_page(&ci, index);
 	err = erofs_hole_end(&ci, index, end);
 	if (!err && *end > index) {

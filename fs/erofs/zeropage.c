@@ -47,7 +47,7 @@ static bool erofs_zeropage_allowed(struct vm_area_struct *vma)
 {
 	if (mm_forbids_zeropage(vma->vm_mm))
 		return false;
-	return is_cow_mapping(vma->vm_flags) ||
+	return erofs_vma_is_cow(vma) ||
 		!(vma->vm_flags & (VM_WRITE | VM_MAYWRITE));
 }
 
@@ -58,7 +58,7 @@ static bool erofs_zeropage_allowed(struct vm_area_struct *vma)
  */
 bool erofs_zeropage_wanted(struct vm_fault *vmf)
 {
-	if (!erofs_zeropage_active(file_inode(vmf->vma->vm_file)))
+	if (!erofs_zeropage_active(erofs_file_inode(vmf->vma->vm_file)))
 		return false;
 	if ((vmf->flags & FAULT_FLAG_ORIG_PTE_VALID) && !pte_none(vmf->orig_pte))
 		return false;
@@ -121,7 +121,7 @@ static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
 	struct erofs_zeropage_fill fill = {
 		.vma = vma,
 		.end = end,
-		.entry = pte_mkspecial(pfn_pte(my_zero_pfn(vmf->address),
+		.entry = pte_mkspecial(pfn_pte(erofs_zero_pfn(vmf->address),
 					       vma->vm_page_prot)),
 	};
 	vm_fault_t ret;
@@ -146,7 +146,7 @@ static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
 void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
 				unsigned long nr)
 {
-	struct inode *inode = file_inode(vmf->vma->vm_file);
+	struct inode *inode = erofs_file_inode(vmf->vma->vm_file);
 	const bool write = vmf->flags & FAULT_FLAG_WRITE;
 
 	if (write)
@@ -170,7 +170,7 @@ void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
 vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct inode *inode = file_inode(vma->vm_file);
+	struct inode *inode = erofs_file_inode(vma->vm_file);
 	const bool write = vmf->flags & FAULT_FLAG_WRITE;
 	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	unsigned long window, start, end;
@@ -205,21 +205,27 @@ static const struct vm_operations_struct erofs_zeropage_vm_ops = {
 };
 
 /**
- * erofs_zeropage_mmap - map a regular file that is not DAX
- * @file: the file
- * @vma: its new mapping
+ * erofs_zeropage_vma_ops - how a new mapping of a file that is not DAX has its faults
+ * @inode: the file's
+ * @start: address
+ * @end: of its end
+ * @mixed: set to whether the mapping has to be VM_MIXEDMAP
  *
  * Mappings of chunk-based files get the fault handler of this file or, where the
- * mount asks for it, that of zeropage_huge.c, all others the generic one.
+ * mount asks for it, that of zeropage_huge.c.
  *
- * Return: 0, or -EINVAL for a mapping that could be written through.
+ * Return: the operations, or NULL for the generic ones.
  */
-int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma)
+const struct vm_operations_struct *
+erofs_zeropage_vma_ops(struct inode *inode, unsigned long start,
+		       unsigned long end, bool *mixed)
 {
-	int err = generic_file_readonly_mmap(file, vma);
+	const struct vm_operations_struct *huge;
 
-	if (!err && EROFS_I(file_inode(file))->datalayout ==
-			EROFS_INODE_CHUNK_BASED && !erofs_zeropage_huge_mmap(vma))
-		vma->vm_ops = &erofs_zeropage_vm_ops;
-	return err;
+	*mixed = false;
+	if (EROFS_I(inode)->datalayout != EROFS_INODE_CHUNK_BASED)
+		return NULL;
+	huge = erofs_zeropage_huge_ops(inode, start, end);
+	*mixed = huge;
+	return huge ? huge : &erofs_zeropage_vm_ops;
 }

@@ -58,7 +58,9 @@ static inline unsigned long erofs_zeropage_window(struct inode *inode, bool writ
 
 int erofs_zeropage_init_sb(struct super_block *sb);
 void erofs_zeropage_exit_sb(struct super_block *sb);
-int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma);
+const struct vm_operations_struct *
+erofs_zeropage_vma_ops(struct inode *inode, unsigned long start,
+		       unsigned long end, bool *mixed);
 bool erofs_zeropage_wanted(struct vm_fault *vmf);
 bool erofs_install_page_table(struct vm_fault *vmf);
 void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
@@ -74,23 +76,33 @@ bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 int erofs_zeropage_huge_get(struct erofs_zeropage *zp);
 void erofs_zeropage_huge_put(struct erofs_zeropage *zp);
-bool erofs_zeropage_huge_mmap(struct vm_area_struct *vma);
+const struct vm_operations_struct *
+erofs_zeropage_huge_ops(struct inode *inode, unsigned long start,
+			unsigned long end);
 #else
 static inline int erofs_zeropage_huge_get(struct erofs_zeropage *zp)
 {
 	return -EOPNOTSUPP;
 }
 static inline void erofs_zeropage_huge_put(struct erofs_zeropage *zp) {}
-static inline bool erofs_zeropage_huge_mmap(struct vm_area_struct *vma)
+static inline const struct vm_operations_struct *
+erofs_zeropage_huge_ops(struct inode *inode, unsigned long start,
+			unsigned long end)
 {
-	return false;
+	return NULL;
 }
 #endif
 
 #else
 static inline int erofs_zeropage_init_sb(struct super_block *sb) { return 0; }
 static inline void erofs_zeropage_exit_sb(struct super_block *sb) {}
-#define erofs_zeropage_mmap		generic_file_readonly_mmap
+static inline const struct vm_operations_struct *
+erofs_zeropage_vma_ops(struct inode *inode, unsigned long start,
+		       unsigned long end, bool *mixed)
+{
+	*mixed = false;
+	return NULL;
+}
 #define erofs_zeropage_read_iter(iocb, to)	filemap_read(iocb, to, 0)
 #define erofs_zeropage_splice_read	filemap_splice_read
 static inline bool erofs_zeropage_readahead(struct readahead_control *rac,
@@ -99,5 +111,7 @@ static inline bool erofs_zeropage_readahead(struct readahead_control *rac,
 	return false;
 }
 #endif
+
+#include "compat.h"	/* erofs_zeropage_mmap() */
 
 #endif	/* __EROFS_ZEROPAGE_H */

@@ -82,7 +82,7 @@ static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
 					    unsigned int order)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct inode *inode = file_inode(vma->vm_file);
+	struct inode *inode = erofs_file_inode(vma->vm_file);
 	unsigned long start = ALIGN_DOWN(vmf->address, PMD_SIZE);
 	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	struct folio *zero = smp_load_acquire(&erofs_zeropage(inode)->huge_zero);
@@ -133,21 +133,22 @@ static const struct vm_operations_struct erofs_zeropage_huge_vm_ops = {
 };
 
 /**
- * erofs_zeropage_huge_mmap - let a new mapping have huge zero mappings
- * @vma: a mapping of a chunk-based file
+ * erofs_zeropage_huge_ops - may a new mapping have huge zero mappings?
+ * @inode: of a chunk-based file
+ * @start: address
+ * @end: of its end
  *
- * Return: whether it may.
+ * Return: the operations of such a mapping, or NULL.
  */
-bool erofs_zeropage_huge_mmap(struct vm_area_struct *vma)
+const struct vm_operations_struct *
+erofs_zeropage_huge_ops(struct inode *inode, unsigned long start,
+			unsigned long end)
 {
-	struct erofs_zeropage *zp = erofs_zeropage(file_inode(vma->vm_file));
+	struct erofs_zeropage *zp = erofs_zeropage(inode);
 
-	if (!zp || !READ_ONCE(zp->huge) ||
-	    ALIGN(vma->vm_start, PMD_SIZE) + PMD_SIZE > vma->vm_end)
-		return false;
-	vm_flags_set(vma, VM_MIXEDMAP);
-	vma->vm_ops = &erofs_zeropage_huge_vm_ops;
-	return true;
+	if (!zp || !READ_ONCE(zp->huge) || ALIGN(start, PMD_SIZE) + PMD_SIZE > end)
+		return NULL;
+	return &erofs_zeropage_huge_vm_ops;
 }
 
 #endif	/* CONFIG_ARCH_SUPPORTS_PMD_PFNMAP */
