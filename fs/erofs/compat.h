@@ -8,9 +8,13 @@
 
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/pfn_t.h>
+#include <linux/version.h>
 #include "internal.h"
 #include "zeropage.h"
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)	/* ---- 6.12 ---- */
+
+#include <linux/pfn_t.h>
 
 /* the inode whose chunk index tells of the holes of a file */
 static inline struct inode *erofs_file_inode(struct file *file)
@@ -76,6 +80,100 @@ static inline bool erofs_index_is_hole(struct inode *inode,
 {
 	return idx->blkaddr == cpu_to_le32(EROFS_NULL_ADDR);
 }
+
+#else							/* ---- 7 ---- */
+
+/*
+ * The inode whose chunk index tells of the holes of a file.  Files of equal content
+ * are mapped and read through a file of the inode that they share, which is on no
+ * image; it knows the inode that was opened.
+ */
+static inline struct inode *erofs_file_inode(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	return inode->i_sb->s_fs_info ? inode : file->private_data;
+}
+
+/* ->mmap_prepare of files that are not DAX */
+static inline int erofs_zeropage_mmap_prepare(struct vm_area_desc *desc)
+{
+	const struct vm_operations_struct *ops;
+	bool mixed;
+	int err = generic_file_readonly_mmap_prepare(desc);
+
+	ops = erofs_zeropage_vma_ops(erofs_file_inode(desc->file), desc->start,
+				     desc->end, &mixed);
+	if (err || !ops)
+		return err;
+	desc->vm_ops = ops;
+	if (mixed)
+		vma_desc_set_flags(desc, VMA_MIXEDMAP_BIT);
+	return 0;
+}
+
+static inline bool erofs_vma_is_cow(struct vm_area_struct *vma)
+{
+	return vma_is_cow_mapping(vma);
+}
+
+static inline unsigned long erofs_zero_pfn(unsigned long addr)
+{
+	return zero_pfn(addr);
+}
+
+static inline vm_fault_t erofs_vmf_insert_zero(struct vm_fault *vmf)
+{
+	return vmf_insert_mixed(vmf->vma, vmf->address, zero_pfn(vmf->address));
+}
+
+static inline vm_fault_t erofs_vmf_insert_pmd(struct vm_fault *vmf,
+					      unsigned long pfn)
+{
+	return vmf_insert_pfn_pmd(vmf, pfn, false);
+}
+
+static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp)
+{
+	return filemap_alloc_folio(gfp, 0, NULL);
+}
+
+/* metadata of an inode may be in the metabox, another inode */
+static inline int erofs_inode_metabuf(struct erofs_buf *buf, struct inode *inode)
+{
+	return erofs_init_metabuf(buf, inode->i_sb, erofs_inode_in_metabox(inode));
+}
+
+static inline void *erofs_inode_meta(struct erofs_buf *buf, erofs_off_t pos)
+{
+	return erofs_bread(buf, pos, true);
+}
+
+/* the cache of file-backed mounts' metadata is read page by page */
+static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
+					      erofs_off_t pos, unsigned long nr)
+{
+	struct file_ra_state ra;
+
+	pos += buf->off;
+	if (buf->mc || filemap_range_has_page(buf->mapping, pos, pos))
+		return;
+	file_ra_state_init(&ra, buf->mapping);
+	page_cache_sync_readahead(buf->mapping, &ra, NULL, pos >> PAGE_SHIFT,
+				  min_t(unsigned long, nr, ra.ra_pages));
+}
+
+/* block addresses in a chunk index have 32 bits or 48 */
+static inline bool erofs_index_is_hole(struct inode *inode,
+				       const struct erofs_inode_chunk_index *idx)
+{
+	if (idx->startblk_lo != cpu_to_le32(U32_MAX))
+		return false;
+	return !(EROFS_I(inode)->chunkformat & EROFS_CHUNK_FORMAT_48BIT) ||
+		idx->startblk_hi == cpu_to_le16(U16_MAX);
+}
+
+#endif
 
 /* ->mmap of files that are not DAX */
 static inline int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma)
