@@ -3,9 +3,8 @@
 # Everything generated is below build/.  The work is done by scripts/; this file
 # knows what depends on what.
 
-LINES := 6.12
-# lines whose own module is tried, too
-STOCK_LINES := 7
+# the kernel lines, or the one asked for by KERNEL=7
+LINES := $(or $(KERNEL),6.12 7)
 
 build := build
 stamp := $(build)/stamp
@@ -36,13 +35,13 @@ parts: kernel tools vm
 kernel: $(kernels)	## the kernel module only: build/kernel/LINE/erofs.ko
 tools: $(stamp)/tools	## the tools only: build/bin/{mkfs,dump,fsck}.erofs
 
-vm: $(kernels) $(STOCK_LINES:%=$(build)/kernel/%/release)
+vm: $(kernels)
 	@scripts/vm-image
 
 $(stamp):
 	@mkdir -p $@
 
-$(build)/kernel/%/release: | $(stamp)
+$(build)/kernel/%/suite: | $(stamp)
 	@scripts/fetch linux-$*
 
 $(build)/erofs-utils/version: | $(stamp)
@@ -50,8 +49,8 @@ $(build)/erofs-utils/version: | $(stamp)
 
 own := $(wildcard fs/erofs/*.[ch]) fs/erofs/Kbuild
 .SECONDEXPANSION:
-$(stamp)/kernel-%: $(build)/kernel/%/release $(own) scripts/build-kernel \
-		scripts/apply-hooks $$(wildcard fs/erofs/hooks/$$*/*)
+$(stamp)/kernel-%: $(build)/kernel/%/suite $(own) scripts/build-kernel \
+		scripts/apply-hooks scripts/chroot $$(wildcard fs/erofs/hooks/$$*/*)
 	@+scripts/build-kernel $*
 	@touch $@
 

@@ -95,6 +95,28 @@ apt_install() {
 		-o Dpkg::Use-Pty=0 install --no-install-recommends "$@" >&2
 }
 
+# apart COMMAND... - with mounts and processes of its own, which end with it; as root,
+# or for others as root of a user namespace.  mmdebstrap's own way to that would not
+# map the caller's uid, and could then not look into a home directory that is closed
+# to the world.
+apart() {
+	local -a options=(--mount --pid --fork --kill-child)
+
+	[ "$(id -u)" = 0 ] || options+=(--user --map-root-user --map-auto)
+	unshare "${options[@]}" -- "$@"
+}
+
+# debootstrap OPTION... - mmdebstrap in its root mode
+debootstrap() {
+	if [ "$(id -u)" = 0 ]; then
+		apart mmdebstrap --mode=root "$@"
+	else
+		# /sys could be mounted only with a network of its own
+		apart mmdebstrap --mode=root --skip=chroot/mount/sys "$@" ||
+			die "mmdebstrap failed; as a user other than root this needs user namespaces and entries in /etc/subuid and /etc/subgid"
+	fi
+}
+
 # both_modules DIR - put Debian's erofs.ko and ours into DIR, as stock.ko and ours.ko
 both_modules() {
 	local stock
