@@ -62,13 +62,17 @@ static inline void *erofs_inode_meta(struct erofs_buf *buf, erofs_off_t pos)
 	return erofs_bread(buf, pos, EROFS_KMAP);
 }
 
+static inline bool erofs_inode_meta_cached(struct erofs_buf *buf, erofs_off_t pos)
+{
+	return filemap_range_has_page(buf->mapping, pos, pos);
+}
+
+/* begin to read @nr pages, or fewer if the device has less read ahead */
 static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
 					      erofs_off_t pos, unsigned long nr)
 {
 	struct file_ra_state ra;
 
-	if (filemap_range_has_page(buf->mapping, pos, pos))
-		return;
 	file_ra_state_init(&ra, buf->mapping);
 	page_cache_sync_readahead(buf->mapping, &ra, buf->file, pos >> PAGE_SHIFT,
 				  min_t(unsigned long, nr, ra.ra_pages));
@@ -149,15 +153,20 @@ static inline void *erofs_inode_meta(struct erofs_buf *buf, erofs_off_t pos)
 	return erofs_bread(buf, pos, true);
 }
 
-/* the cache of file-backed mounts' metadata is read page by page */
+/* the cache of file-backed mounts' metadata cannot be read ahead */
+static inline bool erofs_inode_meta_cached(struct erofs_buf *buf, erofs_off_t pos)
+{
+	pos += buf->off;
+	return buf->mc || filemap_range_has_page(buf->mapping, pos, pos);
+}
+
+/* begin to read @nr pages, or fewer if the device has less read ahead */
 static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
 					      erofs_off_t pos, unsigned long nr)
 {
 	struct file_ra_state ra;
 
 	pos += buf->off;
-	if (buf->mc || filemap_range_has_page(buf->mapping, pos, pos))
-		return;
 	file_ra_state_init(&ra, buf->mapping);
 	page_cache_sync_readahead(buf->mapping, &ra, NULL, pos >> PAGE_SHIFT,
 				  min_t(unsigned long, nr, ra.ra_pages));

@@ -16,6 +16,9 @@
 #include "compat.h"
 #include "hole.h"
 
+/* pages of a chunk index that are read at a time, a power of two */
+#define EROFS_INDEX_PART	32
+
 static_assert((u32)EROFS_NULL_ADDR == U32_MAX);
 
 /* the entries of an inode's chunk index */
@@ -68,16 +71,27 @@ static u64 erofs_page_from_chunk(struct erofs_chunk_index *ci, u64 chunk)
 
 /*
  * Metadata is read page by page by those who need one inode of it, but who looks
- * at one page of a chunk index tends to come back for the next.
+ * at one page of a chunk index tends to come back for the next: a part is read at a
+ * time, and who gets to the second half of it finds the next part on its way.
  */
 static void erofs_chunk_index_readahead(struct erofs_chunk_index *ci,
 					erofs_off_t pos)
 {
-	pgoff_t last = (ci->pos + (ci->nr - 1) * ci->unit) >> PAGE_SHIFT;
+	const pgoff_t last = (ci->pos + (ci->nr - 1) * ci->unit) >> PAGE_SHIFT;
+	pgoff_t index = pos >> PAGE_SHIFT;
 
-	if (pos >> PAGE_SHIFT < last)
+	if (erofs_inode_meta_cached(&ci->buf, pos)) {
+		if (index % (EROFS_INDEX_PART / 2))
+			return;
+		index += EROFS_INDEX_PART / 2;
+		pos = (erofs_off_t)index << PAGE_SHIFT;
+		if (index > last || erofs_inode_meta_cached(&ci->buf, pos))
+			return;
+	}
+	/* the last page is read by who needs it */
+	if (index < last)
 		erofs_inode_meta_readahead(&ci->buf, pos,
-					   last - (pos >> PAGE_SHIFT) + 1);
+					   min_t(pgoff_t, last - index + 1, EROFS_INDEX_PART));
 }
 
 static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk)
