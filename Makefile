@@ -5,6 +5,9 @@
 
 # the kernel lines, or the one asked for by KERNEL=7
 LINES := $(or $(KERNEL),6.12 7)
+ifneq ($(KERNEL),)
+export VM_KERNEL := $(KERNEL)
+endif
 
 build := build
 stamp := $(build)/stamp

@@ -9,8 +9,16 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034	# used by those who source this file
 build=$top/build
+# the kernel line where none is named
+# shellcheck disable=SC2034
+kernel_line=${VM_KERNEL:-6.12}
 
 me=${0##*/}
+
+# kernel_lines - print the lines of kernels that there are hooks for, the oldest first
+kernel_lines() {
+	find "$top/fs/erofs/hooks" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort -V | paste -sd ' '
+}
 
 # say TEXT... - one line of progress on standard error
 say() {
@@ -121,8 +129,8 @@ debootstrap() {
 both_modules() {
 	local stock
 
-	cp "$build/kernel/6.12/erofs.ko" "$1/ours.ko"
-	stock=$(find -L "$build/kernel/6.12/image/lib/modules" -name 'erofs.ko*')
+	cp "$build/kernel/$kernel_line/erofs.ko" "$1/ours.ko"
+	stock=$(find -L "$build/kernel/$kernel_line/image/lib/modules" -name 'erofs.ko*')
 	case $stock in
 	*.xz) xz -dc "$stock" >"$1/stock.ko" ;;
 	*) cp "$stock" "$1/stock.ko" ;;

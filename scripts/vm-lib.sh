@@ -115,11 +115,12 @@ accelerator() {
 
 # accel_options kvm|tcg|icount - set $accel, QEMU's options, and $kernel_args, which
 # go with them.  The mitigations protect nobody here and make TCG slower; the
-# watchdog is made patient since the host may be busy with other guests.
+# watchdog is made patient since the host may be busy with other guests.  /proc/PID/mem
+# may be written to where the process itself may not, as not all kernels let root by default.
 accel_options() {
 	# shellcheck disable=SC2034	# for those who source this file
 	kernel_args='console=ttyS0 loglevel=7 log_buf_len=4M panic=-1 oops=panic'
-	kernel_args+=' watchdog_thresh=60 mitigations=off'
+	kernel_args+=' watchdog_thresh=60 mitigations=off proc_mem.force_override=always'
 	case $1 in
 	kvm) accel=(-accel kvm -cpu host) ;;
 	icount) accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu EPYC) ;;
