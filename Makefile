@@ -19,7 +19,7 @@ ifneq ($(wildcard /lib/modules/$(running)/build),)
 kernels += $(foreach line,$(LINES),$(if $(filter $(line).%,$(running)),$(stamp)/running-$(line)))
 endif
 
-.PHONY: help build deps parts kernel tools vm demo check fuzz check-integration check-debug bench lint clean
+.PHONY: help build deps parts kernel tools vm demo check fuzz check-integration check-debug patches bench lint clean
 .DELETE_ON_ERROR:
 # what was fetched is not intermediate: make would remove it
 .SECONDARY:
@@ -81,6 +81,9 @@ check-integration: build	## tests that take long: whole machines inside the VM
 check-debug: build	## the kernel tests under a kernel that checks itself
 	@+scripts/build-debug-kernel 6.12
 	@VM_KERNEL=6.12-debug tests/run kernel kernel-debug
+
+patches: build	## our changes as series for "git am": build/patches
+	@scripts/patches
 
 bench: build	## measurements: tables here, CSV in build/bench
 	@for bench in bench/*.bench; do $$bench || exit; done
