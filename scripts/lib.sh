@@ -12,6 +12,10 @@ build=$top/build
 # the kernel line where none is named
 # shellcheck disable=SC2034
 kernel_line=${VM_KERNEL:-6.12}
+# what figures on other lines are called by
+# shellcheck disable=SC2034
+line_suffix=
+[ "$kernel_line" = 6.12 ] || line_suffix=-$kernel_line
 
 me=${0##*/}
 
@@ -125,14 +129,17 @@ debootstrap() {
 	fi
 }
 
-# both_modules DIR - put Debian's erofs.ko and ours into DIR, as stock.ko and ours.ko
+# both_modules DIR - put Debian's erofs.ko and ours into DIR, as stock.ko and ours.ko,
+# and use-module, which loads one of them there
 both_modules() {
 	local stock
 
+	cp "$top/bench/use-module" "$1/"
 	cp "$build/kernel/$kernel_line/erofs.ko" "$1/ours.ko"
 	stock=$(find -L "$build/kernel/$kernel_line/image/lib/modules" -name 'erofs.ko*')
 	case $stock in
 	*.xz) xz -dc "$stock" >"$1/stock.ko" ;;
+	*.zst) zstd -dqc "$stock" >"$1/stock.ko" ;;
 	*) cp "$stock" "$1/stock.ko" ;;
 	esac
 }
