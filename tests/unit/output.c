@@ -322,5 +322,7 @@ int main(void)
 		{ "nohup", nohup },
 	};
 
+	/* a shell has what it runs in the background ignore it */
+	signal(SIGINT, SIG_DFL);
 	return ktap_main(cases);
 }
