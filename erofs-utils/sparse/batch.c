@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "batch.h"
+#include "source.h"
 #include "zero.h"
 
 int sparse_batch_init(struct sparse_batch *batch)
@@ -38,6 +39,9 @@ static int find_data(struct sparse_walk *walk)
 
 	if (extent->start < extent->end)
 		return 1;
+	if (walk->layout)
+		return sparse_layout_next(walk->layout, walk->fd, extent->end,
+					  extent);
 	return sparse_extent_next(walk->fd, extent->end,
 				  sparse_blocks(walk->size), extent);
 }
@@ -135,6 +139,7 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
 
 	batch->fd = walk->fd;
 	batch->size = walk->size;
+	batch->layout = walk->layout;
 	batch->shift = walk->shift;
 	batch->delta = walk->delta;
 	batch->device_failed = false;
@@ -151,23 +156,6 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
 		ret = plan_chunk(batch, walk);
 		if (ret)
 			return ret;
-	}
-	return 0;
-}
-
-static int read_fully(int fd, u8 *buf, size_t len, off_t pos)
-{
-	ssize_t ret;
-
-	while (len) {
-		ret = pread(fd, buf, len, pos);
-		if (ret < 0 && errno == EINTR)
-			continue;
-		if (ret <= 0)
-			return ret < 0 ? -errno : -ETXTBSY;
-		buf += ret;
-		pos += ret;
-		len -= ret;
 	}
 	return 0;
 }
@@ -192,7 +180,11 @@ static int read_file(const struct sparse_batch *batch, unsigned int first, size_
 
 	if (pos + len > batch->size)
 		left = pos + len - batch->size;
-	err = read_fully(batch->fd, data, len - left, pos);
+	if (batch->layout)
+		err = sparse_layout_read(batch->layout, batch->fd, data,
+					 len - left, pos);
+	else
+		err = sparse_source_read(batch->fd, data, len - left, pos);
 	memset(data + len - left, 0, left);
 	return err;
 }
@@ -205,9 +197,9 @@ static int read_below(struct sparse_batch *batch, unsigned int first, size_t len
 	unsigned int id = sparse_space_find(space, batch->below[first], &block);
 	int err;
 
-	err = read_fully(space->device[id - 1].fd,
-			 batch->data + first * SPARSE_BLOCK_SIZE, len,
-			 (off_t)block << SPARSE_BLOCK_BITS);
+	err = sparse_source_read(space->device[id - 1].fd,
+				 batch->data + first * SPARSE_BLOCK_SIZE, len,
+				 (off_t)block << SPARSE_BLOCK_BITS);
 	batch->device_failed = err;
 	return err;
 }

@@ -3,8 +3,8 @@
 #define EROFS_SPARSE_BATCH_H
 
 #include "chunkmap.h"
-#include "extent.h"
 #include "hash.h"
+#include "layout.h"
 #include "store.h"
 
 /* what a step works on: as much as the inner cache of one core holds */
@@ -20,6 +20,7 @@
  * struct sparse_batch - some chunks of one file on their way into the image
  * @fd: the file
  * @size: its size in bytes
+ * @layout: where its bytes are in @fd, or NULL if they are where they belong
  * @delta: what lies below its holes, or NULL
  * @shift: log2 of the blocks in a chunk, at most SPARSE_SHIFT_MAX
  * @device_failed: reading them failed on another device
@@ -40,6 +41,7 @@
 struct sparse_batch {
 	int fd;
 	u64 size;
+	const struct sparse_layout *layout;
 	const struct sparse_chunkmap *delta;
 	unsigned int shift;
 	bool device_failed;
@@ -68,6 +70,7 @@ static inline unsigned int sparse_batch_chunk(const struct sparse_batch *batch,
  * @fd: the file
  * @stream: it cannot seek: batches are read as they are planned
  * @size: its size in bytes; of a stream, how many were read
+ * @layout: where its bytes are in @fd, or NULL if they are where they belong
  * @delta: if the file's holes mean that what is on other devices is not changed:
  *	where that is, block by block, with @space set; then @shift is 0
  * @shift: log2 of the blocks in a chunk
@@ -78,6 +81,7 @@ struct sparse_walk {
 	int fd;
 	bool stream;
 	u64 size;
+	const struct sparse_layout *layout;
 	const struct sparse_chunkmap *delta;
 	unsigned int shift;
 	u64 next;

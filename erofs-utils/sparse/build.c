@@ -10,6 +10,7 @@
 #include "erofs/xattr.h"
 #include "liberofs_cache.h"
 #include "delta.h"
+#include "elfcore.h"
 #include "message.h"
 #include "pack.h"
 #include "source.h"
@@ -24,33 +25,74 @@
 #define FINGERPRINT_LABEL	"fsverity-sha256:"
 #define LABEL_SIZE		(sizeof(FINGERPRINT_LABEL) - 1)
 
+/**
+ * struct packed - what is known of a file once its data is packed
+ * @core: it was an ELF core
+ * @digest: its fs-verity digest, if that is wanted
+ */
+struct packed {
+	bool core;
+	u8 digest[SPARSE_DIGEST_SIZE];
+};
+
 /* what lies below a file's holes, if that is asked for and it has some */
 static int find_delta(struct erofs_sparse *sparse, const struct sparse_file *file,
-		      int fd, u64 size, struct sparse_chunkmap **delta)
+		      const struct sparse_walk *walk, struct sparse_chunkmap **delta)
 {
-	u64 blocks = sparse_blocks(size);
+	u64 blocks = sparse_blocks(walk->size);
 	struct sparse_extent extent;
 	int ret;
 
-	*delta = NULL;
-	if (!sparse->delta || !size)
+	/* a core has all of the memory: what it does not hold is nowhere else */
+	if (!sparse->delta || !walk->size || walk->layout)
 		return 0;
-	ret = sparse_extent_next(fd, 0, blocks, &extent);
+	ret = sparse_extent_next(walk->fd, 0, blocks, &extent);
 	if (ret < 0 || (ret && !extent.start && extent.end == blocks))
 		return ret < 0 ? ret : 0;
 	ret = sparse_delta_map(&sparse->bases, &sparse->packer.space,
-			       file->name, size, delta);
+			       file->name, walk->size, delta);
 	if (ret)
 		return sparse_reported(sparse, ret);
 	(*delta)->space = &sparse->packer.space;
 	return 0;
 }
 
-static int pack_source(struct erofs_sparse *sparse, const struct sparse_file *file,
-		       int fd, struct sparse_chunkmap **map,
-		       u8 digest[SPARSE_DIGEST_SIZE])
+/* where the file's bytes are, if they are not where they belong */
+static int find_layout(struct erofs_sparse *sparse, const struct sparse_file *file,
+		       const struct sparse_walk *walk, struct sparse_layout **layout)
 {
-	struct sparse_chunkmap *delta;
+	int err;
+
+	if (sparse->format == SPARSE_FORMAT_RAW)
+		return 0;
+	err = sparse_elfcore_read(walk->fd, file->inode->i_srcpath, walk->size,
+				  sparse->format == SPARSE_FORMAT_ELF, layout);
+	return sparse_reported(sparse, err);
+}
+
+static int pack_walk(struct erofs_sparse *sparse, const struct sparse_file *file,
+		     struct sparse_walk *walk, struct sparse_chunkmap **map,
+		     u8 digest[SPARSE_DIGEST_SIZE])
+{
+	struct sparse_chunkmap *delta = NULL;
+	int err;
+
+	*map = sparse_chunkmap_alloc(sparse_blocks(walk->size));
+	if (!*map)
+		return -ENOMEM;
+	err = find_delta(sparse, file, walk, &delta);
+	walk->delta = delta;
+	if (!err)
+		err = sparse_pack_file(&sparse->packer, walk, *map, digest);
+	free(delta);
+	return err;
+}
+
+static int pack_source(struct erofs_sparse *sparse, const struct sparse_file *file,
+		       int fd, struct sparse_chunkmap **map, struct packed *packed)
+{
+	struct sparse_walk walk = { .fd = fd };
+	struct sparse_layout *layout = NULL;
 	struct stat st;
 	int err;
 
@@ -59,15 +101,18 @@ static int pack_source(struct erofs_sparse *sparse, const struct sparse_file *fi
 		return err;
 	if (sparse_source_was_changed(&file->st, &st))
 		return -ETXTBSY;
-	*map = sparse_chunkmap_alloc(sparse_blocks(st.st_size));
-	if (!*map)
-		return -ENOMEM;
-	err = find_delta(sparse, file, fd, st.st_size, &delta);
+	walk.size = st.st_size;
+	err = find_layout(sparse, file, &walk, &layout);
 	if (err)
 		return err;
-	err = sparse_pack_file(&sparse->packer, fd, st.st_size, delta, *map,
-			       digest);
-	free(delta);
+	if (layout) {
+		walk.layout = layout;
+		walk.size = layout->size;
+		file->inode->i_size = layout->size;
+		packed->core = true;
+	}
+	err = pack_walk(sparse, file, &walk, map, packed->digest);
+	free(layout);
 	if (!err)
 		err = sparse_source_stat(fd, &st);
 	if (!err && sparse_source_was_changed(&file->st, &st))
@@ -92,16 +137,16 @@ static int pack_stream(struct sparse_packer *packer, struct erofs_inode *inode,
 
 static int pack_data(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		     const struct sparse_file *file, int fd,
-		     u8 digest[SPARSE_DIGEST_SIZE])
+		     struct packed *packed)
 {
 	struct erofs_inode *inode = file->inode;
 	struct sparse_chunkmap *map = NULL;
 	int err;
 
 	if (sparse_source_is_stream(inode->i_srcpath))
-		err = pack_stream(packer, inode, fd, &map, digest);
+		err = pack_stream(packer, inode, fd, &map, packed->digest);
 	else
-		err = pack_source(sparse, file, fd, &map, digest);
+		err = pack_source(sparse, file, fd, &map, packed);
 	if (err || !map->blocks) {
 		free(map);
 		return err;
@@ -133,7 +178,8 @@ static int set_fingerprint(struct erofs_inode *inode,
 
 static void note_file(struct erofs_sparse *sparse, const struct sparse_file *file,
 		      const struct sparse_counts *before,
-		      const struct sparse_counts *after, const u8 *digest)
+		      const struct sparse_counts *after,
+		      const struct packed *packed)
 {
 	const struct erofs_inode *inode = file->inode;
 	struct sparse_file_summary summary = {
@@ -142,10 +188,12 @@ static void note_file(struct erofs_sparse *sparse, const struct sparse_file *fil
 		.index = inode->extent_isize,
 		.chunk = inode->extent_isize ? 1ULL << inode->u.chunkbits : 0,
 		.counts = sparse_counts_since(before, after),
-		.digest = sparse->fingerprint ? digest : NULL,
+		.core = packed->core,
+		.digest = sparse->fingerprint ? packed->digest : NULL,
 	};
 
 	sparse->summary.files++;
+	sparse->summary.cores += packed->core;
 	sparse->summary.bytes += summary.bytes;
 	sparse->summary.index += summary.index;
 	if (sparse->report_path)
@@ -157,14 +205,14 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 {
 	const char *path = file->inode->i_srcpath;
 	struct sparse_counts before = packer->counts;
+	struct packed packed = { 0 };
 	struct stat st;
-	u8 digest[SPARSE_DIGEST_SIZE];
 	int fd, err;
 
 	fd = sparse_source_open(path, &st);
 	if (fd < 0)
 		return sparse_error(fd, "could not read '%s'", path);
-	err = pack_data(sparse, packer, file, fd, digest);
+	err = pack_data(sparse, packer, file, fd, &packed);
 	close(fd);
 	if (err == -ETXTBSY)
 		return sparse_error(0, "'%s' was changed while it was read: try again",
@@ -189,10 +237,10 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 	if (err)
 		return sparse_error(err, "could not read '%s'", path);
 	if (sparse->fingerprint)
-		err = set_fingerprint(file->inode, digest);
+		err = set_fingerprint(file->inode, packed.digest);
 	if (err)
 		return sparse_error(err, "could not write '%s'", sparse->image);
-	note_file(sparse, file, &before, &packer->counts, digest);
+	note_file(sparse, file, &before, &packer->counts, &packed);
 	return 0;
 }
 

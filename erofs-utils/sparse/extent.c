@@ -5,33 +5,44 @@
 
 #include "extent.h"
 
+int sparse_data_next(int fd, u64 pos, u64 end, u64 *data, u64 *hole)
+{
+	off_t ret;
+
+	if (pos >= end)
+		return 0;
+	*data = pos;
+	*hole = end;
+	ret = lseek(fd, pos, SEEK_DATA);
+	if (ret < 0 && errno == ENXIO)
+		return 0;
+	if (ret < 0 && (errno == EINVAL || errno == EOPNOTSUPP))
+		return 1;
+	if (ret < 0)
+		return -errno;
+	if ((u64)ret >= end)
+		return 0;
+	*data = ret;
+	ret = lseek(fd, ret, SEEK_HOLE);
+	/* ENXIO: it shrank in between, which whoever reads it will see */
+	if (ret < 0 && errno != ENXIO)
+		return -errno;
+	if (ret >= 0 && (u64)ret < end)
+		*hole = ret;
+	return 1;
+}
+
 int sparse_extent_next(int fd, u64 block, u64 blocks,
 		       struct sparse_extent *extent)
 {
-	off_t data, hole;
+	u64 data, hole;
+	int ret;
 
-	if (block >= blocks)
-		return 0;
-	data = lseek(fd, block << SPARSE_BLOCK_BITS, SEEK_DATA);
-	if (data < 0 && errno == ENXIO)
-		return 0;
-	if (data < 0 && (errno == EINVAL || errno == EOPNOTSUPP)) {
-		extent->start = block;
-		extent->end = blocks;
-		return 1;
-	}
-	if (data < 0)
-		return -errno;
-	hole = lseek(fd, data, SEEK_HOLE);
-	if (hole < 0) {
-		/* the file shrank in between, which whoever reads it will see */
-		if (errno != ENXIO)
-			return -errno;
-		hole = blocks << SPARSE_BLOCK_BITS;
-	}
+	ret = sparse_data_next(fd, block << SPARSE_BLOCK_BITS,
+			       blocks << SPARSE_BLOCK_BITS, &data, &hole);
+	if (ret <= 0)
+		return ret;
 	extent->start = data >> SPARSE_BLOCK_BITS;
 	extent->end = sparse_blocks(hole);
-	if (extent->end > blocks)
-		extent->end = blocks;
-	return extent->start < blocks;
+	return 1;
 }

@@ -15,13 +15,25 @@ struct sparse_extent {
 };
 
 /**
+ * sparse_data_next() - find the next data in a part of a file
+ * @fd: a regular file; its offset is moved
+ * @pos: the byte to start from
+ * @end: the byte to stop at
+ * @data: set to where there is data
+ * @hole: set to where it ends, @end at most
+ *
+ * A file system that cannot tell says that all is data.
+ *
+ * Return: 1 if there is data, 0 if only a hole is left, or a negative errno.
+ */
+int sparse_data_next(int fd, u64 pos, u64 end, u64 *data, u64 *hole);
+
+/**
  * sparse_extent_next() - find the next data in a file
  * @fd: a regular file; its offset is moved
  * @block: number of the block to start from
  * @blocks: how many blocks the file has
  * @extent: filled in if there is data; a block that is partly data counts
- *
- * A file system that cannot tell says that all is data.
  *
  * Return: 1 if @extent was set, 0 if only a hole is left, or a negative errno.
  */

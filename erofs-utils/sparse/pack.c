@@ -310,16 +310,12 @@ int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
 	return sparse_verity_end(&packer->verity, walk.size, digest);
 }
 
-int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,
-		     const struct sparse_chunkmap *delta,
+int sparse_pack_file(struct sparse_packer *packer, struct sparse_walk *walk,
 		     struct sparse_chunkmap *map,
 		     u8 digest[SPARSE_DIGEST_SIZE])
 {
-	struct sparse_walk walk = {
-		.fd = fd, .size = size, .delta = delta, .shift = packer->shift,
-	};
-
-	return pack(packer, &walk, &map, digest);
+	walk->shift = packer->shift;
+	return pack(packer, walk, &map, digest);
 }
 
 int sparse_pack_stream(struct sparse_packer *packer, int fd, u64 *size,

@@ -110,10 +110,8 @@ int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
 /**
  * sparse_pack_file() - put a file's data into the image
  * @packer: initialised
- * @fd: the file, open for reading
- * @size: its size in bytes
- * @delta: of that many bytes: where the data below the file's holes is, in @space of
- *	@packer; or NULL if holes are zeros
+ * @walk: its @fd and its @size, its @layout or NULL; its @delta, with addresses in
+ *	@space of @packer, or NULL if holes are zeros; the rest zero
  * @map: of that many bytes, all holes; filled in for each block
  * @digest: where to put the fs-verity digest, if that is wanted
  *
@@ -122,8 +120,7 @@ int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
  * may still be on its way into the image; its place there is settled, and the same
  * for any number of workers.
  */
-int sparse_pack_file(struct sparse_packer *packer, int fd, u64 size,
-		     const struct sparse_chunkmap *delta,
+int sparse_pack_file(struct sparse_packer *packer, struct sparse_walk *walk,
 		     struct sparse_chunkmap *map,
 		     u8 digest[SPARSE_DIGEST_SIZE]);
 

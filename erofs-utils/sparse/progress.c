@@ -91,6 +91,11 @@ void sparse_summary_print(FILE *f, const struct sparse_summary *summary)
 	if (summary->bases)
 		print_pages(f, "in a base", counts->base, counts->blocks);
 	print_pages(f, "stored", counts->stored, counts->blocks);
+	if (summary->cores)
+		fprintf(f, "  %llu ELF core%s, as the memory %s\n",
+			(unsigned long long)summary->cores,
+			summary->cores == 1 ? "" : "s",
+			summary->cores == 1 ? "it holds" : "they hold");
 	fprintf(f, "  index %s, UUID %s\n", human(index, summary->index),
 		summary->uuid);
 }

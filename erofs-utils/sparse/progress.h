@@ -42,6 +42,7 @@ double sparse_progress_stop(struct sparse_progress *progress);
  * @version: of the program
  * @path: the image
  * @files: how many regular files it holds
+ * @cores: how many of them were ELF cores
  * @bytes: their sizes added up
  * @index: bytes of block maps
  * @image: size of the image in bytes
@@ -54,6 +55,7 @@ struct sparse_summary {
 	const char *version;
 	const char *path;
 	u64 files;
+	u64 cores;
 	u64 bytes;
 	u64 index;
 	u64 image;

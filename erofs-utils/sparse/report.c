@@ -103,6 +103,7 @@ void sparse_report_file(struct sparse_report *report,
 
 	fputs(ftell(f) ? ",\n    {\"path\": " : "\n    {\"path\": ", f);
 	put_string(f, file->path);
+	fprintf(f, ", \"format\": \"%s\"", file->core ? "elf" : "raw");
 	put_number(f, "bytes", file->bytes);
 	put_counts(f, &file->counts);
 	put_number(f, "index", file->index);

@@ -29,6 +29,7 @@ struct sparse_report {
  * @index: bytes of its block map
  * @chunk: bytes in a chunk
  * @counts: of blocks
+ * @core: it was an ELF core, and is the memory that this holds
  * @digest: its fs-verity digest, or NULL
  */
 struct sparse_file_summary {
@@ -37,6 +38,7 @@ struct sparse_file_summary {
 	u64 index;
 	u64 chunk;
 	struct sparse_counts counts;
+	bool core;
 	const u8 *digest;
 };
 

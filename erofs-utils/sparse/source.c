@@ -74,3 +74,20 @@ bool sparse_source_was_changed(const struct stat *was, const struct stat *is)
 		was->st_mtim.tv_sec != is->st_mtim.tv_sec ||
 		was->st_mtim.tv_nsec != is->st_mtim.tv_nsec;
 }
+
+int sparse_source_read(int fd, u8 *buf, size_t len, off_t pos)
+{
+	ssize_t ret;
+
+	while (len) {
+		ret = pread(fd, buf, len, pos);
+		if (ret < 0 && errno == EINTR)
+			continue;
+		if (ret <= 0)
+			return ret < 0 ? -errno : -ETXTBSY;
+		buf += ret;
+		pos += ret;
+		len -= ret;
+	}
+	return 0;
+}

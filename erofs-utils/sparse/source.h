@@ -37,6 +37,18 @@ int sparse_source_open(const char *path, struct stat *st);
  */
 int sparse_source_stat(int fd, struct stat *st);
 
+/**
+ * sparse_source_read() - read a part of a snapshot, all of it
+ * @fd: from sparse_source_open(), of a file that can seek
+ * @buf: where to put it
+ * @len: how many bytes
+ * @pos: where they are
+ *
+ * Return: 0, -ETXTBSY if the file ends before: somebody writes to it; or another
+ * negative errno.
+ */
+int sparse_source_read(int fd, u8 *buf, size_t len, off_t pos);
+
 /** sparse_source_was_changed() - whether somebody wrote to it in between */
 bool sparse_source_was_changed(const struct stat *was, const struct stat *is);
 

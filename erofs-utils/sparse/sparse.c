@@ -33,6 +33,19 @@ static int make_state(struct erofs_sparse **sparse)
 	return 0;
 }
 
+int sparse_usage_error(struct erofs_sparse *sparse, const char *problem)
+{
+	sparse->reported = true;
+	sparse->usage = true;
+	return sparse_error(0, "%s", problem);
+}
+
+int sparse_reported(struct erofs_sparse *sparse, int err)
+{
+	sparse->reported = err;
+	return err;
+}
+
 int erofs_sparse_option(struct erofs_sparse **sparse, bool alone)
 {
 	int err = make_state(sparse);
@@ -43,6 +56,24 @@ int erofs_sparse_option(struct erofs_sparse **sparse, bool alone)
 	if (!alone)
 		(*sparse)->conflict = true;
 	return 0;
+}
+
+static int take_format(struct erofs_sparse *sparse, const char *value)
+{
+	static const char * const name[] = {
+		[SPARSE_FORMAT_AUTO] = "auto",
+		[SPARSE_FORMAT_RAW] = "raw",
+		[SPARSE_FORMAT_ELF] = "elf",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(name); i++) {
+		if (strcmp(value, name[i]))
+			continue;
+		sparse->format = i;
+		return 0;
+	}
+	return sparse_usage_error(sparse, "--sparse takes a --format of raw, elf or auto");
 }
 
 int erofs_sparse_argument(struct erofs_sparse **sparse,
@@ -62,20 +93,10 @@ int erofs_sparse_argument(struct erofs_sparse **sparse,
 	case EROFS_SPARSE_DELTA:
 		(*sparse)->delta = true;
 		break;
+	case EROFS_SPARSE_FORMAT:
+		err = take_format(*sparse, value);
+		break;
 	}
-	return err;
-}
-
-int sparse_usage_error(struct erofs_sparse *sparse, const char *problem)
-{
-	sparse->reported = true;
-	sparse->usage = true;
-	return sparse_error(0, "%s", problem);
-}
-
-int sparse_reported(struct erofs_sparse *sparse, int err)
-{
-	sparse->reported = err;
 	return err;
 }
 
@@ -96,7 +117,7 @@ int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 			  char **operands)
 {
 	if (!sparse->asked)
-		return sparse_usage_error(sparse, "--report, --base and --delta go with --sparse");
+		return sparse_usage_error(sparse, "--report, --base, --delta and --format go with --sparse");
 	if (sparse->conflict || !alone)
 		return sparse_usage_error(sparse, "--sparse excludes other sources and --incremental");
 	if (count == 1 && sparse_source_is_stream(operands[0]))
@@ -237,6 +258,10 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 		return sparse_usage_error(sparse, "--base excludes --chunksize");
 	if (sparse->delta && !sparse->bases.count)
 		return sparse_usage_error(sparse, "--delta needs --base=IMAGE");
+	for (i = 0; i < sparse->count; i++)
+		if (sparse->format == SPARSE_FORMAT_ELF &&
+		    sparse_source_is_stream(sparse->snapshots[i]))
+			return sparse_usage_error(sparse, "--format=elf needs files, not a stream");
 	for (i = 0; i < sparse->count && !err; i++)
 		err = check_snapshot(sparse->snapshots[i]);
 	if (!err)

@@ -17,6 +17,7 @@ enum erofs_sparse_argument {
 	EROFS_SPARSE_REPORT = 1025,
 	EROFS_SPARSE_BASE,
 	EROFS_SPARSE_DELTA,
+	EROFS_SPARSE_FORMAT,
 };
 
 /**

@@ -10,6 +10,12 @@
 
 #define SPARSE_FINGERPRINT_XATTR	"trusted.erofs.fingerprint"
 
+enum sparse_format {
+	SPARSE_FORMAT_AUTO,	/* an ELF core of a machine is one, all else is raw */
+	SPARSE_FORMAT_RAW,
+	SPARSE_FORMAT_ELF,
+};
+
 /**
  * struct erofs_sparse - one run of "mkfs.erofs --sparse"
  * @image: name of the image
@@ -25,6 +31,7 @@
  * @quiet: no progress, no summary
  * @mode: permissions of the image
  * @report_path: name of the report, or NULL
+ * @format: what the snapshots are
  * @bases: images whose blocks may be referenced
  * @delta: holes mean what the last of them has
  * @packer: its space is in use until the image is written
@@ -43,6 +50,7 @@ struct erofs_sparse {
 	bool quiet;
 	mode_t mode;
 	const char *report_path;
+	enum sparse_format format;
 	struct sparse_report report;
 	struct sparse_bases bases;
 	bool delta;

@@ -21,6 +21,14 @@
 static u8 content[BLOCKS * SPARSE_BLOCK_SIZE];
 static const u8 zeros[SPARSE_BLOCK_SIZE];
 
+static int pack_file(struct sparse_packer *packer, int fd, u64 size,
+		     struct sparse_chunkmap *map, u8 digest[SPARSE_DIGEST_SIZE])
+{
+	struct sparse_walk walk = { .fd = fd, .size = size };
+
+	return sparse_pack_file(packer, &walk, map, digest);
+}
+
 static const u8 *block_of(u64 n)
 {
 	return content + n * SPARSE_BLOCK_SIZE;
@@ -229,7 +237,7 @@ static int pack_and_check(u64 size, unsigned int workers, unsigned int shift)
 
 	need(map);
 	need(!sparse_packer_init(&packer, image, START));
-	need(!sparse_pack_file(&packer, fd, size, NULL, map, digest));
+	need(!pack_file(&packer, fd, size, map, digest));
 	need(!sparse_packer_flush(&packer));
 	ret = check_map(image, map, &packer.counts, shift) ||
 		check_digest(&packer, size, digest);
@@ -295,7 +303,7 @@ static int on_a_base(void)
 	need(pwrite(fd, "new", 3, 0) == 3);
 	n = (BLOCKS / 2) * SPARSE_BLOCK_SIZE;
 	need(pwrite(fd, content + n, n, SPARSE_BLOCK_SIZE) == (ssize_t)n);
-	need(!sparse_pack_file(&packer, fd, n + SPARSE_BLOCK_SIZE, NULL, map, digest));
+	need(!pack_file(&packer, fd, n + SPARSE_BLOCK_SIZE, map, digest));
 	need(!sparse_packer_flush(&packer));
 	expect(packer.counts.stored == 1 && packer.counts.base, "%llu stored",
 	       (unsigned long long)packer.counts.stored);
@@ -351,8 +359,7 @@ static int across_files(void)
 		map[i] = sparse_chunkmap_alloc(BLOCKS);
 		need(map[i]);
 		stored = packer.counts.stored;
-		need(!sparse_pack_file(&packer, fd, sizeof(content), NULL, map[i],
-				       digest[i]));
+		need(!pack_file(&packer, fd, sizeof(content), map[i], digest[i]));
 	}
 	expect(stored && packer.counts.stored == stored, "stored again");
 	expect(!memcmp(map[0]->addr, map[1]->addr, BLOCKS * sizeof(u32)),
@@ -379,11 +386,11 @@ static int holes_do_not_show(void)
 	need(map && !sparse_packer_init(&packer, image, START));
 	need(!ftruncate(fd, size));
 	need(pwrite(fd, "x", 1, 200 * SPARSE_BLOCK_SIZE) == 1);
-	need(!sparse_pack_file(&packer, fd, size, NULL, map, digest[0]));
+	need(!pack_file(&packer, fd, size, map, digest[0]));
 	for (i = 0; i < 150; i++)
 		need(pwrite(fd, zeros, sizeof(zeros), i * sizeof(zeros)) ==
 		     sizeof(zeros));
-	need(!sparse_pack_file(&packer, fd, size, NULL, map, digest[1]));
+	need(!pack_file(&packer, fd, size, map, digest[1]));
 	expect(packer.counts.zero == 150, "%llu zeros",
 	       (unsigned long long)packer.counts.zero);
 	expect(packer.counts.stored == 1, "%llu stored",
@@ -403,10 +410,10 @@ static int says_which_side_failed(void)
 	int image = unit_file(), fd = make_file(sizeof(content)), ret;
 
 	need(map && !sparse_packer_init(&packer, image, START));
-	ret = sparse_pack_file(&packer, -1, sizeof(content), NULL, map, NULL);
+	ret = pack_file(&packer, -1, sizeof(content), map, NULL);
 	expect(ret == -EBADF && !packer.write_failed, "reading: %d", ret);
 	packer.store.fd = -1;
-	ret = sparse_pack_file(&packer, fd, sizeof(content), NULL, map, NULL);
+	ret = pack_file(&packer, fd, sizeof(content), map, NULL);
 	if (!ret)
 		ret = sparse_packer_flush(&packer);
 	expect(ret == -EBADF && packer.write_failed, "writing: %d", ret);
@@ -428,7 +435,7 @@ static int image_too_large(void)
 	need(pwrite(fd, "3", 1, 2 * SPARSE_BLOCK_SIZE) == 1);
 	/* two more blocks have an address of 32 bits that is not a hole's */
 	need(map && !sparse_packer_init(&packer, image, UINT32_MAX - 2));
-	ret = sparse_pack_file(&packer, fd, 2 * SPARSE_BLOCK_SIZE + 1, NULL, map, NULL);
+	ret = pack_file(&packer, fd, 2 * SPARSE_BLOCK_SIZE + 1, map, NULL);
 	expect(ret == -EFBIG && !packer.write_failed, "%d", ret);
 	expect(map->addr[1] == UINT32_MAX - 1, "%u", map->addr[1]);
 	sparse_packer_exit(&packer);

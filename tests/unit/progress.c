@@ -22,7 +22,7 @@ static void print(const struct sparse_summary *summary)
 
 static int of_a_template(void)
 {
-	const struct sparse_summary summary = {
+	struct sparse_summary summary = {
 		.path = "ram.img.erofs",
 		.files = 1,
 		.bytes = 1ULL << 30,
@@ -50,6 +50,13 @@ static int of_a_template(void)
 	for (i = 0; i < ARRAY_SIZE(want); i++)
 		expect(strstr(text, want[i]), "no line '%s' in\n%s", want[i],
 		       text);
+	expect(!strstr(text, "ELF"), "%s", text);
+	summary.cores = 1;
+	print(&summary);
+	expect(strstr(text, "  1 ELF core, as the memory it holds\n"), "%s", text);
+	summary.cores = 2;
+	print(&summary);
+	expect(strstr(text, "  2 ELF cores, as the memory they hold\n"), "%s", text);
 	return 0;
 }
 

@@ -57,8 +57,8 @@ static int complete(void)
 "  \"seconds\": 0.250,\n"
 "  \"total\": {\"files\": 2, \"bytes\": 8197, \"pages\": 3, \"holes\": 1, \"zeros\": 1, \"duplicates\": 0, \"base\": 0, \"stored\": 1, \"index\": 12},\n"
 "  \"files\": [\n"
-"    {\"path\": \"a\", \"bytes\": 4096, \"pages\": 1, \"holes\": 1, \"zeros\": 0, \"duplicates\": 0, \"base\": 0, \"stored\": 0, \"index\": 4, \"chunk\": 4096},\n"
-"    {\"path\": \"b\", \"bytes\": 4096, \"pages\": 1, \"holes\": 1, \"zeros\": 0, \"duplicates\": 0, \"base\": 0, \"stored\": 0, \"index\": 4, \"chunk\": 4096}\n"
+"    {\"path\": \"a\", \"format\": \"raw\", \"bytes\": 4096, \"pages\": 1, \"holes\": 1, \"zeros\": 0, \"duplicates\": 0, \"base\": 0, \"stored\": 0, \"index\": 4, \"chunk\": 4096},\n"
+"    {\"path\": \"b\", \"format\": \"raw\", \"bytes\": 4096, \"pages\": 1, \"holes\": 1, \"zeros\": 0, \"duplicates\": 0, \"base\": 0, \"stored\": 0, \"index\": 4, \"chunk\": 4096}\n"
 "  ]\n"
 "}\n";
 	const char *text = write_report(names, 2);

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#define _GNU_SOURCE
+#include <byteswap.h>
+#include <elf.h>
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "elfcore.h"
+#include "message.h"
+#include "source.h"
+
+/* program headers read at once */
+#define PIECE	1024
+
+#if __BYTE_ORDER == __LITTLE_ENDIAN
+#define OWN_DATA	ELFDATA2LSB
+#else
+#define OWN_DATA	ELFDATA2MSB
+#endif
+
+/* what can be done about any core that is refused */
+#define OTHERWISE	"; --format=raw packs the file as it is"
+
+/**
+ * struct core - an ELF core while it is read
+ * @fd: open for reading
+ * @path: its name
+ * @size: of the file
+ * @wide: of 64 bits
+ * @swap: of the other byte order
+ * @table: where its program headers are
+ * @count: how many they are
+ * @segments: how many of them are of memory
+ * @placed: one of these has another physical address than 0
+ * @layout: of the segments so far
+ */
+struct core {
+	int fd;
+	const char *path;
+	u64 size;
+	bool wide;
+	bool swap;
+	u64 table;
+	u64 count;
+	size_t segments;
+	bool placed;
+	struct sparse_layout *layout;
+};
+
+/**
+ * struct segment - what a program header says
+ * @type: PT_LOAD, or something that is not memory
+ * @offset: where in the file it is
+ * @address: the physical one
+ * @held: bytes in the file
+ * @bytes: of memory; what is not held is zeros
+ */
+struct segment {
+	u32 type;
+	u64 offset;
+	u64 address;
+	u64 held;
+	u64 bytes;
+};
+
+typedef int (*visit_t)(struct core *core, u64 n, const struct segment *segment);
+
+static u64 number(const struct core *core, const void *field, size_t size)
+{
+	u64 wide;
+	u32 word;
+	u16 half;
+
+	switch (size) {
+	case sizeof(half):
+		memcpy(&half, field, size);
+		return core->swap ? bswap_16(half) : half;
+	case sizeof(word):
+		memcpy(&word, field, size);
+		return core->swap ? bswap_32(word) : word;
+	default:
+		memcpy(&wide, field, sizeof(wide));
+		return core->swap ? bswap_64(wide) : wide;
+	}
+}
+
+/* a member of a structure that has one for each class */
+#define GET(core, a32, a64)						\
+	((core)->wide ? number(core, &(a64), sizeof(a64)) :		\
+	 number(core, &(a32), sizeof(a32)))
+
+static int failed(const struct core *core, int err)
+{
+	if (err == -ETXTBSY)
+		return sparse_error(0, "'%s' was changed while it was read: try again",
+				    core->path);
+	return sparse_error(err, "could not read '%s'", core->path);
+}
+
+static bool is_ident(const u8 ident[EI_NIDENT])
+{
+	static const u8 nothing[EI_NIDENT];
+
+	/* EI_OSABI may be any, and EI_ABIVERSION: QEMU and the kernel write 0 */
+	return !memcmp(ident, ELFMAG, SELFMAG) &&
+		(ident[EI_CLASS] == ELFCLASS32 || ident[EI_CLASS] == ELFCLASS64) &&
+		(ident[EI_DATA] == ELFDATA2LSB || ident[EI_DATA] == ELFDATA2MSB) &&
+		ident[EI_VERSION] == EV_CURRENT &&
+		!memcmp(ident + EI_PAD, nothing, EI_NIDENT - EI_PAD);
+}
+
+/* the number of program headers, if it is too large for its place */
+static int read_count(struct core *core, u64 sections)
+{
+	union { Elf32_Shdr a32; Elf64_Shdr a64; } section;
+	size_t size = core->wide ? sizeof(section.a64) : sizeof(section.a32);
+	int err;
+
+	if (!sections || sections > core->size || core->size - sections < size)
+		return sparse_error(0, "'%s' is cut short: the number of its segments is not in it"
+				    OTHERWISE, core->path);
+	err = sparse_source_read(core->fd, (u8 *)&section, size, sections);
+	if (err)
+		return failed(core, err);
+	core->count = GET(core, section.a32.sh_info, section.a64.sh_info);
+	return 0;
+}
+
+/* Return: 1 if it is a core, 0 if not, or a negative errno. */
+static int read_header(struct core *core)
+{
+	union { u8 ident[EI_NIDENT]; Elf32_Ehdr a32; Elf64_Ehdr a64; } header = { 0 };
+	size_t size = core->size < sizeof(header) ? core->size : sizeof(header);
+	const Elf32_Ehdr *a32 = &header.a32;
+	const Elf64_Ehdr *a64 = &header.a64;
+	int err;
+
+	err = sparse_source_read(core->fd, header.ident, size, 0);
+	if (err)
+		return failed(core, err);
+	if (!is_ident(header.ident))
+		return 0;
+	core->wide = header.ident[EI_CLASS] == ELFCLASS64;
+	core->swap = header.ident[EI_DATA] != OWN_DATA;
+	core->table = GET(core, a32->e_phoff, a64->e_phoff);
+	/* not e_ehsize: QEMU writes the size of a pointer there */
+	if (GET(core, a32->e_type, a64->e_type) != ET_CORE ||
+	    GET(core, a32->e_version, a64->e_version) != EV_CURRENT ||
+	    GET(core, a32->e_phentsize, a64->e_phentsize) !=
+			(core->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) ||
+	    core->table < (core->wide ? sizeof(*a64) : sizeof(*a32)))
+		return 0;
+	core->count = GET(core, a32->e_phnum, a64->e_phnum);
+	if (core->count == PN_XNUM)
+		err = read_count(core, GET(core, a32->e_shoff, a64->e_shoff));
+	return err ? err : core->count > 0;
+}
+
+static int check_segment(const struct core *core, u64 n, const struct segment *segment)
+{
+	unsigned long long id = n;
+
+	if (segment->held > segment->bytes)
+		return sparse_error(0, "'%s': segment %llu holds %llu bytes of %llu"
+				    OTHERWISE, core->path, id,
+				    (unsigned long long)segment->held,
+				    (unsigned long long)segment->bytes);
+	if (segment->address >= SPARSE_FILE_MAX ||
+	    segment->bytes >= SPARSE_FILE_MAX - segment->address)
+		return sparse_error(0, "'%s': segment %llu does not end before 4 TiB: 0x%llx bytes at address 0x%llx"
+				    OTHERWISE, core->path, id,
+				    (unsigned long long)segment->bytes,
+				    (unsigned long long)segment->address);
+	if (segment->held && (segment->offset > core->size ||
+			      segment->held > core->size - segment->offset))
+		return sparse_error(0, "'%s' is cut short: segment %llu has %llu bytes from byte %llu on, the file has %llu"
+				    OTHERWISE, core->path, id,
+				    (unsigned long long)segment->held,
+				    (unsigned long long)segment->offset,
+				    (unsigned long long)core->size);
+	return 0;
+}
+
+static int count_segment(struct core *core, u64 n, const struct segment *segment)
+{
+	(void)n;
+	core->segments++;
+	if (segment->address)
+		core->placed = true;
+	return 0;
+}
+
+static int add_segment(struct core *core, u64 n, const struct segment *segment)
+{
+	struct sparse_layout *layout = core->layout;
+	u64 end = segment->address + segment->bytes;
+	int err;
+
+	err = check_segment(core, n, segment);
+	if (err)
+		return err;
+	if (layout->size < end)
+		layout->size = end;
+	if (segment->held)
+		layout->piece[layout->count++] = (struct sparse_piece) {
+			.start = segment->address,
+			.end = segment->address + segment->held,
+			.offset = segment->offset,
+			.id = n,
+		};
+	return 0;
+}
+
+static int visit_entries(struct core *core, const u8 *entries, u64 first,
+			 u64 count, visit_t visit)
+{
+	size_t unit = core->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+	struct segment segment;
+	u64 n;
+	int err = 0;
+
+	for (n = 0; n < count && !err; n++) {
+		const Elf32_Phdr *a32 = (const void *)(entries + n * unit);
+		const Elf64_Phdr *a64 = (const void *)(entries + n * unit);
+
+		segment = (struct segment) {
+			.type = GET(core, a32->p_type, a64->p_type),
+			.offset = GET(core, a32->p_offset, a64->p_offset),
+			.address = GET(core, a32->p_paddr, a64->p_paddr),
+			.held = GET(core, a32->p_filesz, a64->p_filesz),
+			.bytes = GET(core, a32->p_memsz, a64->p_memsz),
+		};
+		if (segment.type == PT_LOAD && segment.bytes)
+			err = visit(core, first + n, &segment);
+	}
+	return err;
+}
+
+/* call @visit for each segment that is memory */
+static int visit_segments(struct core *core, visit_t visit)
+{
+	size_t unit = core->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+	static u8 entries[PIECE * sizeof(Elf64_Phdr)] __attribute__((aligned(8)));
+	u64 first, count;
+	int err;
+
+	for (first = 0; first < core->count; first += count) {
+		count = core->count - first;
+		if (count > PIECE)
+			count = PIECE;
+		err = sparse_source_read(core->fd, entries, count * unit,
+					 core->table + first * unit);
+		if (err)
+			return failed(core, err);
+		err = visit_entries(core, entries, first, count, visit);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int check_table(const struct core *core)
+{
+	size_t unit = core->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+
+	if (core->count > SPARSE_SEGMENTS_MAX)
+		return sparse_error(0, "'%s' is to have %llu segments, more than %llu"
+				    OTHERWISE, core->path,
+				    (unsigned long long)core->count,
+				    (unsigned long long)SPARSE_SEGMENTS_MAX);
+	if (core->table > core->size ||
+	    core->count * unit > core->size - core->table)
+		return sparse_error(0, "'%s' is cut short: %llu segments are described from byte %llu on, the file has %llu"
+				    OTHERWISE, core->path,
+				    (unsigned long long)core->count,
+				    (unsigned long long)core->table,
+				    (unsigned long long)core->size);
+	return 0;
+}
+
+static int arrange(const struct core *core)
+{
+	struct sparse_conflict conflict;
+	int err = sparse_layout_arrange(core->layout, core->fd, &conflict);
+
+	if (err == -EEXIST)
+		return sparse_error(0, "'%s': segments %u and %u hold different memory of address 0x%llx"
+				    OTHERWISE, core->path, conflict.a, conflict.b,
+				    (unsigned long long)conflict.start);
+	if (err == -E2BIG)
+		return sparse_error(0, "'%s': segments %u and %u overlap at address 0x%llx, and too many do"
+				    OTHERWISE, core->path, conflict.a, conflict.b,
+				    (unsigned long long)conflict.start);
+	return err ? failed(core, err) : 0;
+}
+
+/* Return: 1 if the core is one of a machine, 0 if not, or a negative errno. */
+static int read_core(struct core *core)
+{
+	int err;
+
+	err = check_table(core);
+	if (!err)
+		err = visit_segments(core, count_segment);
+	if (err)
+		return err;
+	if (!core->segments || (!core->placed && core->segments > 1))
+		return 0;
+	core->layout = calloc(1, sizeof(*core->layout) +
+			      core->segments * sizeof(core->layout->piece[0]));
+	if (!core->layout)
+		return sparse_error(-ENOMEM, "could not read '%s'", core->path);
+	err = visit_segments(core, add_segment);
+	if (!err)
+		err = arrange(core);
+	return err ? err : 1;
+}
+
+int sparse_elfcore_read(int fd, const char *path, u64 size, bool wanted,
+			struct sparse_layout **layout)
+{
+	struct core core = { .fd = fd, .path = path, .size = size };
+	int ret;
+
+	*layout = NULL;
+	ret = read_header(&core);
+	if (!ret && wanted)
+		return sparse_error(0, "'%s' is no ELF core" OTHERWISE, path);
+	if (ret > 0)
+		ret = read_core(&core);
+	if (ret > 0) {
+		*layout = core.layout;
+		return 0;
+	}
+	free(core.layout);
+	if (!ret && wanted)
+		return sparse_error(0, "'%s' is an ELF core, but of no machine: its memory has no physical addresses"
+				    OTHERWISE, path);
+	return ret;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+#ifndef EROFS_SPARSE_ELFCORE_H
+#define EROFS_SPARSE_ELFCORE_H
+
+#include "layout.h"
+
+/* program headers: far more than any machine has runs of memory, 96 MiB of pieces */
+#define SPARSE_SEGMENTS_MAX	((u64)1 << 22)
+
+/**
+ * sparse_elfcore_read() - find a machine's memory in an ELF core
+ * @fd: the core, open for reading
+ * @path: its name
+ * @size: its size in bytes
+ * @wanted: it is to be one; else it may be anything
+ * @layout: set to where in it memory is: what its PT_LOAD segments hold, at their
+ *	physical addresses, from address 0 on; or, if it is not @wanted and none, to
+ *	NULL
+ *
+ * A core is a file that says so (ET_CORE) by a header in which all that is fixed is
+ * right.  One whose segments have no physical addresses is of a process, and is none
+ * here; what is wrong in any other is an error.  What two segments hold (the kernel
+ * itself, in a core that /proc/vmcore gave) has to be equal.
+ *
+ * Source of the format: <elf.h>, and "System V ABI", chapters 4 and 5.
+ *
+ * Return: 0 or a negative errno, which has been reported.
+ */
+int sparse_elfcore_read(int fd, const char *path, u64 size, bool wanted,
+			struct sparse_layout **layout);
+
+#endif
