@@ -14,8 +14,10 @@ build=$top/build
 kernel_line=${VM_KERNEL:-6.12}
 # what figures on other lines are called by
 # shellcheck disable=SC2034
-line_suffix=
-[ "$kernel_line" = 6.12 ] || line_suffix=-$kernel_line
+case $kernel_line in
+6.12) line_suffix= ;;
+*) line_suffix=-$kernel_line ;;
+esac
 
 me=${0##*/}
 
