@@ -120,7 +120,7 @@ static int pack_source(struct erofs_sparse *sparse, const struct sparse_file *fi
 	return err;
 }
 
-static int pack_stream(struct sparse_packer *packer, struct erofs_inode *inode,
+static int pack_stream(struct erofs_sparse *sparse, struct erofs_inode *inode,
 		       int fd, struct sparse_chunkmap **map,
 		       u8 digest[SPARSE_DIGEST_SIZE])
 {
@@ -130,8 +130,12 @@ static int pack_stream(struct sparse_packer *packer, struct erofs_inode *inode,
 	*map = sparse_chunkmap_alloc(0);
 	if (!*map)
 		return -ENOMEM;
-	err = sparse_pack_stream(packer, fd, &size, map, digest);
+	err = sparse_pack_stream(&sparse->packer, fd, &size, map, digest);
 	inode->i_size = size;
+	if (!err && sparse->stream_size && size != sparse->stream_size)
+		return sparse_reported(sparse, sparse_error(0, "'%s' ended after %llu bytes, not %llu",
+				SPARSE_STDIN, (unsigned long long)size,
+				(unsigned long long)sparse->stream_size));
 	return err || size ? err : -ENODATA;
 }
 
@@ -144,7 +148,7 @@ static int pack_data(struct erofs_sparse *sparse, struct sparse_packer *packer,
 	int err;
 
 	if (sparse_source_is_stream(inode->i_srcpath))
-		err = pack_stream(packer, inode, fd, &map, packed->digest);
+		err = pack_stream(sparse, inode, fd, &map, packed->digest);
 	else
 		err = pack_source(sparse, file, fd, &map, packed);
 	if (err || !map->blocks) {

@@ -76,6 +76,17 @@ static int take_format(struct erofs_sparse *sparse, const char *value)
 	return sparse_usage_error(sparse, "--sparse takes a --format of raw, elf or auto");
 }
 
+static int take_stream_size(struct erofs_sparse *sparse, const char *value)
+{
+	char *end;
+
+	errno = 0;
+	sparse->stream_size = strtoull(value, &end, 10);
+	if (errno || *end || value[0] < '1' || value[0] > '9')
+		return sparse_usage_error(sparse, "--stream-size is a number of bytes");
+	return 0;
+}
+
 int erofs_sparse_argument(struct erofs_sparse **sparse,
 			  enum erofs_sparse_argument option, const char *value)
 {
@@ -95,6 +106,9 @@ int erofs_sparse_argument(struct erofs_sparse **sparse,
 		break;
 	case EROFS_SPARSE_FORMAT:
 		err = take_format(*sparse, value);
+		break;
+	case EROFS_SPARSE_STREAM_SIZE:
+		err = take_stream_size(*sparse, value);
 		break;
 	}
 	return err;
@@ -117,7 +131,7 @@ int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 			  char **operands)
 {
 	if (!sparse->asked)
-		return sparse_usage_error(sparse, "--report, --base, --delta and --format go with --sparse");
+		return sparse_usage_error(sparse, "--report, --base, --delta, --format and --stream-size go with --sparse");
 	if (sparse->conflict || !alone)
 		return sparse_usage_error(sparse, "--sparse excludes other sources and --incremental");
 	if (count == 1 && sparse_source_is_stream(operands[0]))
@@ -235,6 +249,21 @@ static int take_chunksize(struct erofs_sparse *sparse)
 	return sparse_usage_error(sparse, "--sparse takes a --chunksize of 4096 to 262144");
 }
 
+/* that what is said of standard input fits it */
+static int check_stream(struct erofs_sparse *sparse)
+{
+	bool stream = false;
+	int i;
+
+	for (i = 0; i < sparse->count; i++)
+		stream |= sparse_source_is_stream(sparse->snapshots[i]);
+	if (stream && sparse->format == SPARSE_FORMAT_ELF)
+		return sparse_usage_error(sparse, "--format=elf needs files, not a stream");
+	if (!stream && sparse->stream_size)
+		return sparse_usage_error(sparse, "--stream-size needs a stream: -");
+	return 0;
+}
+
 int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 		      bool xattrs)
 {
@@ -258,10 +287,9 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 		return sparse_usage_error(sparse, "--base excludes --chunksize");
 	if (sparse->delta && !sparse->bases.count)
 		return sparse_usage_error(sparse, "--delta needs --base=IMAGE");
-	for (i = 0; i < sparse->count; i++)
-		if (sparse->format == SPARSE_FORMAT_ELF &&
-		    sparse_source_is_stream(sparse->snapshots[i]))
-			return sparse_usage_error(sparse, "--format=elf needs files, not a stream");
+	err = check_stream(sparse);
+	if (err)
+		return err;
 	for (i = 0; i < sparse->count && !err; i++)
 		err = check_snapshot(sparse->snapshots[i]);
 	if (!err)

@@ -32,6 +32,7 @@ enum sparse_format {
  * @mode: permissions of the image
  * @report_path: name of the report, or NULL
  * @format: what the snapshots are
+ * @stream_size: bytes that standard input is to have, or 0 if nobody knows
  * @bases: images whose blocks may be referenced
  * @delta: holes mean what the last of them has
  * @packer: its space is in use until the image is written
@@ -51,6 +52,7 @@ struct erofs_sparse {
 	mode_t mode;
 	const char *report_path;
 	enum sparse_format format;
+	u64 stream_size;
 	struct sparse_report report;
 	struct sparse_bases bases;
 	bool delta;
