@@ -3,6 +3,7 @@
  * What sharing saves now: /sys/fs/erofs/MOUNT/ishare/ and, for all mounts,
  * /sys/fs/erofs/ishare/.
  */
+#include <linux/backing-dev.h>
 #include <linux/kobject.h>
 #include <linux/mm.h>
 #include <linux/sysfs.h>
@@ -69,6 +70,19 @@ EROFS_ISHARE_SUM(files, sums.files);
 EROFS_ISHARE_SUM(pages, sums.pages);
 EROFS_ISHARE_SUM(saved_bytes, sums.saved << PAGE_SHIFT);
 
+/* which domain, without its name: as it is called in /sys/class/bdi */
+static ssize_t domain_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	struct erofs_ishare *is = container_of(kobj->parent, struct erofs_sb_info,
+					       s_kobj)->ishare;
+
+	return sysfs_emit(buf, "%s\n", bdi_dev_name(is->domain->mnt->mnt_sb->s_bdi));
+}
+
+static struct kobj_attribute erofs_ishare_attr_domain =
+	__ATTR(domain, 0444, domain_show, NULL);
+
 static struct attribute *erofs_ishare_attrs[] = {
 	&erofs_ishare_attr_files.attr,
 	&erofs_ishare_attr_pages.attr,
@@ -113,6 +127,10 @@ int erofs_ishare_register(struct super_block *sb)
 	is->kobj = erofs_ishare_folder(&sbi->s_kobj);
 	if (!is->kobj)
 		return err;
+	err = sysfs_create_file(is->kobj, &erofs_ishare_attr_domain.attr);
+	if (err)
+		goto out;
+	err = -ENOMEM;
 	mutex_lock(&erofs_ishare_folder_lock);
 	if (!erofs_ishare_all)
 		erofs_ishare_all = erofs_ishare_folder(&sbi->s_kobj.kset->kobj);
@@ -124,6 +142,7 @@ int erofs_ishare_register(struct super_block *sb)
 		err = 0;
 	}
 	mutex_unlock(&erofs_ishare_folder_lock);
+out:
 	if (err) {
 		erofs_ishare_remove_folder(is->kobj);
 		is->kobj = NULL;

@@ -20,6 +20,7 @@ struct erofs_zeropage_stats {
 /* one for each mount: its switch and counters, below its folder in sysfs */
 struct erofs_zeropage {
 	struct kobject *kobj;
+	dev_t dev;		/* of the mount, as stat() gives it */
 	struct erofs_zeropage_stats __percpu *stats;
 	unsigned int read_window;	/* pages mapped at a fault, a power of two */
 	unsigned int write_window;

@@ -21,6 +21,15 @@ static struct erofs_zeropage *erofs_zeropage_of(struct kobject *kobj)
 			    s_kobj)->zeropage;
 }
 
+static ssize_t dev_show(struct kobject *kobj, struct kobj_attribute *attr,
+			char *buf)
+{
+	return print_dev_t(buf, erofs_zeropage_of(kobj)->dev);
+}
+
+static struct kobj_attribute erofs_zeropage_attr_dev =
+	__ATTR(dev, 0444, dev_show, NULL);
+
 static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
 			    char *buf)
 {
@@ -115,6 +124,7 @@ EROFS_ZEROPAGE_COUNTER(zero_pages);
 EROFS_ZEROPAGE_COUNTER(read_bytes);
 
 static struct attribute *erofs_zeropage_attrs[] = {
+	&erofs_zeropage_attr_dev.attr,
 	&erofs_zeropage_attr_enabled.attr,
 	&erofs_zeropage_attr_huge.attr,
 	&erofs_zeropage_attr_read_window.attr,
@@ -167,6 +177,7 @@ int erofs_zeropage_init_sb(struct super_block *sb)
 	zp = kzalloc(sizeof(*zp), GFP_KERNEL);
 	if (!zp)
 		return -ENOMEM;
+	zp->dev = sb->s_dev;
 	zp->enabled = true;
 	zp->read_window = PTRS_PER_PTE;
 	zp->write_window = min(64, PTRS_PER_PTE);
