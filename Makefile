@@ -36,7 +36,7 @@ deps:
 parts: kernel tools vm
 
 kernel: $(kernels)	## the kernel module only: build/kernel/LINE/erofs.ko
-tools: $(stamp)/tools	## the tools only: build/bin/{mkfs,dump,fsck}.erofs
+tools: $(stamp)/tools $(build)/bin/erofs-status	## the tools only: build/bin/{mkfs,dump,fsck}.erofs, erofs-status
 
 vm: $(kernels)
 	@scripts/vm-image
@@ -65,6 +65,10 @@ $(stamp)/tools: $(build)/erofs-utils/version scripts/build-erofs-utils \
 		scripts/apply-hooks $(shell find erofs-utils -type f)
 	@+scripts/build-erofs-utils
 	@touch $@
+
+$(build)/bin/erofs-status: $(wildcard status/*.[ch])
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
 
 demo: build	## the main job, end to end, on a real template
 	@scripts/demo
