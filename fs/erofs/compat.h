@@ -45,9 +45,10 @@ static inline vm_fault_t erofs_vmf_insert_pmd(struct vm_fault *vmf,
 	return vmf_insert_pfn_pmd(vmf, pfn_to_pfn_t(pfn), false);
 }
 
-static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp)
+static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp,
+							  unsigned int order)
 {
-	return filemap_alloc_folio(gfp, 0);
+	return filemap_alloc_folio(gfp, order);
 }
 
 /* metadata of an inode is on the primary device */
@@ -78,11 +79,43 @@ static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
 				  min_t(unsigned long, nr, ra.ra_pages));
 }
 
+/* a part of the metadata if it is in memory, without sleeping; -EAGAIN if it is not */
+static inline void *erofs_inode_meta_cached_at(struct erofs_buf *buf,
+					       erofs_off_t pos)
+{
+	struct folio *folio = filemap_get_folio(buf->mapping, pos >> PAGE_SHIFT);
+
+	if (IS_ERR(folio))
+		return ERR_PTR(-EAGAIN);
+	if (!folio_test_uptodate(folio)) {
+		folio_put(folio);
+		return ERR_PTR(-EAGAIN);
+	}
+	buf->page = folio_file_page(folio, pos >> PAGE_SHIFT);
+	buf->base = kmap_local_page(buf->page);
+	buf->kmap_type = EROFS_KMAP;
+	return buf->base + offset_in_page(pos);
+}
+
 /* block addresses in a chunk index have 32 bits */
 static inline bool erofs_index_is_hole(struct inode *inode,
 				       const struct erofs_inode_chunk_index *idx)
 {
 	return idx->blkaddr == cpu_to_le32(EROFS_NULL_ADDR);
+}
+
+static inline u64 erofs_index_place(struct inode *inode,
+				    const struct erofs_inode_chunk_index *idx,
+				    unsigned int *device_id)
+{
+	*device_id = le16_to_cpu(idx->device_id) & EROFS_I_SB(inode)->device_id_mask;
+	return le32_to_cpu(idx->blkaddr);
+}
+
+/* where the blocks of a device are addressed on device 0 as well, or 0 */
+static inline u64 erofs_device_start(struct erofs_device_info *dif)
+{
+	return dif->mapped_blkaddr;
 }
 
 #else							/* ---- 7 ---- */
@@ -137,9 +170,10 @@ static inline vm_fault_t erofs_vmf_insert_pmd(struct vm_fault *vmf,
 	return vmf_insert_pfn_pmd(vmf, pfn, false);
 }
 
-static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp)
+static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp,
+							  unsigned int order)
 {
-	return filemap_alloc_folio(gfp, 0, NULL);
+	return filemap_alloc_folio(gfp, order, NULL);
 }
 
 /* metadata of an inode may be in the metabox, another inode */
@@ -172,6 +206,25 @@ static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
 				  min_t(unsigned long, nr, ra.ra_pages));
 }
 
+/* a part of the metadata if it is in memory, without sleeping; -EAGAIN if it is not */
+static inline void *erofs_inode_meta_cached_at(struct erofs_buf *buf,
+					       erofs_off_t pos)
+{
+	struct folio *folio;
+
+	pos += buf->off;
+	folio = filemap_get_folio(buf->mapping, pos >> PAGE_SHIFT);
+	if (IS_ERR(folio))
+		return ERR_PTR(-EAGAIN);
+	if (!folio_test_uptodate(folio)) {
+		folio_put(folio);
+		return ERR_PTR(-EAGAIN);
+	}
+	buf->page = folio_file_page(folio, pos >> PAGE_SHIFT);
+	buf->base = kmap_local_page(buf->page);
+	return buf->base + offset_in_page(pos);
+}
+
 /* block addresses in a chunk index have 32 bits or 48 */
 static inline bool erofs_index_is_hole(struct inode *inode,
 				       const struct erofs_inode_chunk_index *idx)
@@ -180,6 +233,18 @@ static inline bool erofs_index_is_hole(struct inode *inode,
 		return false;
 	return !(EROFS_I(inode)->chunkformat & EROFS_CHUNK_FORMAT_48BIT) ||
 		idx->startblk_hi == cpu_to_le16(U16_MAX);
+}
+
+static inline u64 erofs_index_place(struct inode *inode,
+				    const struct erofs_inode_chunk_index *idx,
+				    unsigned int *device_id)
+{
+	u64 block = le32_to_cpu(idx->startblk_lo);
+
+	*device_id = le16_to_cpu(idx->device_id) & EROFS_I_SB(inode)->device_id_mask;
+	if (EROFS_I(inode)->chunkformat & EROFS_CHUNK_FORMAT_48BIT)
+		block |= (u64)le16_to_cpu(idx->startblk_hi) << 32;
+	return block;
 }
 
 #endif
@@ -255,7 +320,7 @@ static inline pgoff_t erofs_readahead_add(struct readahead_control *rac,
 		._index = index,
 	};
 	for (; index < end; ++index) {
-		struct folio *folio = erofs_filemap_alloc_folio(gfp);
+		struct folio *folio = erofs_filemap_alloc_folio(gfp, 0);
 
 		if (!folio || filemap_add_folio(rac->mapping, folio, index, gfp)) {
 			if (folio)
@@ -265,6 +330,43 @@ static inline pgoff_t erofs_readahead_add(struct readahead_control *rac,
 		++part->_nr_pages;
 	}
 	return index;
+}
+
+/*
+ * Map what is cached of @nr pages of @file from @page on, but where page @index and
+ * those that follow are in the mapping that has the fault.  filemap_map_pages() knows
+ * one file and one offset, those of the VMA: it gets one of its own, of that part.
+ */
+static inline vm_fault_t erofs_map_cached(struct vm_fault *vmf, struct file *file,
+					  pgoff_t page, pgoff_t index, pgoff_t nr)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long start = vma->vm_start + ((index - vma->vm_pgoff) << PAGE_SHIFT);
+	struct vm_area_struct part = {
+		.vm_start = start,
+		.vm_end = start + (nr << PAGE_SHIFT),
+		.vm_mm = vma->vm_mm,
+		.vm_page_prot = vma->vm_page_prot,
+		.vm_flags = vma->vm_flags,
+		.vm_ops = vma->vm_ops,
+		.vm_pgoff = page,
+		.vm_file = file,
+	};
+	struct vm_fault fault = {
+		.vma = &part,
+		.gfp_mask = vmf->gfp_mask,
+		.pgoff = page + ((vmf->address - start) >> PAGE_SHIFT),
+		.address = vmf->address,
+		.real_address = vmf->real_address,
+		.flags = vmf->flags,
+		.pmd = vmf->pmd,
+		.pud = vmf->pud,
+		.prealloc_pte = vmf->prealloc_pte,
+	};
+	vm_fault_t ret = filemap_map_pages(&fault, page, page + nr - 1);
+
+	vmf->prealloc_pte = fault.prealloc_pte;
+	return ret;
 }
 
 #endif	/* __EROFS_COMPAT_H */

@@ -216,6 +216,76 @@ static int erofs_data_end(struct erofs_chunk_index *ci, pgoff_t index,
 	return 0;
 }
 
+/* where the chunk of an entry is that is not a hole */
+static void erofs_entry_place(struct erofs_chunk_index *ci, const void *entry,
+			      unsigned int *device_id, u64 *block)
+{
+	*device_id = 0;
+	if (ci->unit == EROFS_BLOCK_MAP_ENTRY_SIZE)
+		*block = le32_to_cpu(*(const __le32 *)entry);
+	else
+		*block = erofs_index_place(ci->inode, entry, device_id);
+}
+
+/**
+ * erofs_chunk_place - find where a page and those that follow it are stored
+ * @inode: a chunk-based inode, with blocks of a page
+ * @index: the page, which must lie within the file
+ * @cached: look no further than where the chunk index is in memory
+ * @place: in: pages that matter, at least 1; out: those that are there in a row, or
+ *	that are a hole in a row, which may be fewer than there are
+ *
+ * Context: may sleep and read metadata, unless @cached.
+ * Return: 1 if the page is stored, 0 for a hole, -EAGAIN if @cached and the index is
+ * not, another negative error if the chunk index could not be read.
+ */
+int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
+		      struct erofs_chunk_place *place)
+{
+	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	struct erofs_chunk_index ci;
+	unsigned int device_id, i, nr;
+	pgoff_t pages, skip, run;
+	u64 chunk, block;
+	void *entry;
+	int ret;
+
+	ret = erofs_chunk_index_init(&ci, inode);
+	if (ret)
+		return ret;
+	pages = 1UL << (ci.bits - PAGE_SHIFT);
+	chunk = erofs_chunk_of_page(&ci, index);
+	skip = index & (pages - 1);
+	entry = cached ? erofs_inode_meta_cached_at(&ci.buf, ci.pos + chunk * ci.unit) :
+		erofs_chunk_entry(&ci, chunk);
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
+
+	nr = min3(ci.nr - chunk, (PAGE_SIZE - offset_in_page(entry)) / ci.unit,
+		  (u64)DIV_ROUND_UP(skip + place->nr, pages));
+	ret = !erofs_entry_is_hole(&ci, entry);
+	if (!ret) {
+		i = erofs_entries_run(&ci, entry, nr, true);
+	} else {
+		erofs_entry_place(&ci, entry, &place->device_id, &place->block);
+		for (i = 1; i < nr; ++i) {
+			const void *next = entry + i * ci.unit;
+
+			if (erofs_entry_is_hole(&ci, next))
+				break;
+			erofs_entry_place(&ci, next, &device_id, &block);
+			if (device_id != place->device_id ||
+			    block != place->block + i * pages)
+				break;
+		}
+		place->block += skip;
+	}
+	run = min_t(pgoff_t, i * pages - skip, eof - index);
+	place->nr = min(place->nr, run);
+	erofs_put_metabuf(&ci.buf);
+	return ret;
+}
+
 /**
  * erofs_hole_run - find how far a hole, or data, goes on from a page
  * @inode: a chunk-based inode

@@ -40,6 +40,7 @@
 #include <linux/pseudo_fs.h>
 #include <linux/random.h>
 #include <linux/wait_bit.h>
+#include "chunkshare.h"
 #include "ishare.h"
 #include "xattr.h"
 
@@ -551,7 +552,8 @@ int erofs_ishare_open(struct inode *inode, struct file *file)
 {
 	struct erofs_ishare *is = EROFS_I_SB(inode)->ishare;
 
-	if (!is || !is->domain || IS_DAX(inode))
+	/* chunks are shared between files that differ, too */
+	if (!is || !is->domain || IS_DAX(inode) || erofs_chunk_shared(inode))
 		return 0;
 	/* pairs with erofs_ishare_join() */
 	if (!smp_load_acquire(&EROFS_I(inode)->ishare)) {
@@ -635,6 +637,7 @@ void erofs_ishare_evict_inode(struct inode *inode)
 
 	truncate_inode_pages_final(&inode->i_data);
 	clear_inode(inode);
+	erofs_chunk_evict_inode(inode);
 	if (member)
 		erofs_ishare_leave(member);
 }

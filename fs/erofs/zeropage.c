@@ -36,6 +36,7 @@
 #include <asm/pgalloc.h>
 #include "internal.h"
 #include "compat.h"
+#include "chunkshare.h"
 #include "hole.h"
 #include "zeropage.h"
 
@@ -157,6 +158,14 @@ void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
 	trace_erofs_hole_fault(inode, vmf->pgoff, first, nr, write);
 }
 
+/* data, and all that the zero page is not to serve */
+static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
+{
+	if (in_file && erofs_chunk_shared(erofs_file_inode(vmf->vma->vm_file)))
+		return erofs_chunk_fault(vmf);
+	return filemap_fault(vmf);
+}
+
 /**
  * erofs_zeropage_fault - ->fault of chunk-based files
  * @vmf: the fault
@@ -179,7 +188,7 @@ vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 
 	/* past the end, and for an index that cannot be read: their own errors */
 	if (vmf->pgoff >= eof || !erofs_zeropage_wanted(vmf))
-		return filemap_fault(vmf);
+		return erofs_data_fault(vmf, vmf->pgoff < eof);
 
 	/* a power of two of at most a page table, so it lies in one */
 	window = erofs_zeropage_window(inode, write) << PAGE_SHIFT;
@@ -189,7 +198,7 @@ vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 	first = base;
 	last = min(base + ((end - start) >> PAGE_SHIFT), eof);
 	if (erofs_hole_around(inode, vmf->pgoff, &first, &last) <= 0)
-		return filemap_fault(vmf);
+		return erofs_data_fault(vmf, true);
 
 	ret = erofs_zeropage_insert(vmf, start + ((first - base) << PAGE_SHIFT),
 				    start + ((last - base) << PAGE_SHIFT));
@@ -198,10 +207,26 @@ vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-/* ->map_pages must not sleep, as finding a hole may: it serves cached data only */
+/**
+ * erofs_zeropage_map_pages - ->map_pages of chunk-based files
+ * @vmf: the fault
+ * @start: first page of the file
+ * @end: last page
+ *
+ * It must not sleep, as finding a hole may: it serves cached data only.
+ *
+ * Return: as of vm_operations_struct.map_pages.
+ */
+vm_fault_t erofs_zeropage_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	if (erofs_chunk_shared(erofs_file_inode(vmf->vma->vm_file)))
+		return erofs_chunk_map_pages(vmf, start, end);
+	return filemap_map_pages(vmf, start, end);
+}
+
 static const struct vm_operations_struct erofs_zeropage_vm_ops = {
 	.fault		= erofs_zeropage_fault,
-	.map_pages	= filemap_map_pages,
+	.map_pages	= erofs_zeropage_map_pages,
 };
 
 /**

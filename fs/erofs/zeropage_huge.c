@@ -116,20 +116,20 @@ static vm_fault_t erofs_zeropage_small_fault(struct vm_fault *vmf)
 }
 
 /* without a page table ->fault comes first; once there is one, it stays */
-static vm_fault_t erofs_zeropage_map_pages(struct vm_fault *vmf, pgoff_t start,
-					   pgoff_t end)
+static vm_fault_t erofs_zeropage_huge_map_pages(struct vm_fault *vmf,
+						pgoff_t start, pgoff_t end)
 {
 	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
 
 	if (pmd_none(pmd) || pmd_leaf(pmd))
 		return 0;
-	return filemap_map_pages(vmf, start, end);
+	return erofs_zeropage_map_pages(vmf, start, end);
 }
 
 static const struct vm_operations_struct erofs_zeropage_huge_vm_ops = {
 	.fault		= erofs_zeropage_small_fault,
 	.huge_fault	= erofs_zeropage_huge_fault,
-	.map_pages	= erofs_zeropage_map_pages,
+	.map_pages	= erofs_zeropage_huge_map_pages,
 };
 
 /**

@@ -11,6 +11,7 @@
 #include <linux/pipe_fs_i.h>
 #include <linux/uio.h>
 #include "compat.h"
+#include "chunkshare.h"
 #include "hole.h"
 #include "zeropage.h"
 
@@ -60,6 +61,8 @@ static ssize_t erofs_zeropage_read_data(struct kiocb *iocb, struct iov_iter *to,
 	size_t rest = iov_iter_count(to) - count;
 	ssize_t ret;
 
+	if (erofs_chunk_shared(erofs_file_inode(iocb->ki_filp)))
+		return erofs_chunk_read(iocb, to, count);
 	iov_iter_truncate(to, count);
 	ret = filemap_read(iocb, to, 0);
 	iov_iter_reexpand(to, iov_iter_count(to) + rest);
@@ -81,7 +84,7 @@ ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	ssize_t done = 0, ret = 0;
 
 	if (!erofs_zeropage_active(inode))
-		return filemap_read(iocb, to, 0);
+		return erofs_zeropage_read_data(iocb, to, iov_iter_count(to));
 
 	while (iov_iter_count(to) && iocb->ki_pos < size) {
 		size_t count = min_t(u64, iov_iter_count(to), size - iocb->ki_pos);
@@ -174,6 +177,9 @@ ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 		if (erofs_zeropage_extent(inode, *ppos, &len) > 0)
 			return erofs_zeropage_splice_hole(in, ppos, pipe, len);
 	}
+	/* pages of the device's cache are not those of the file that splice() asks for */
+	if (erofs_chunk_shared(inode))
+		return copy_splice_read(in, ppos, pipe, len, flags);
 	return filemap_splice_read(in, ppos, pipe, len, flags);
 }
 

@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One cached page for each stored chunk.
+ *
+ * mkfs.erofs stores equal chunks once.  With the mount option chunk_share they are
+ * cached once as well: the data of chunk-based files is in the page cache of a
+ * pseudo inode for the device, at the place where it is stored, and faults and reads
+ * of all files that refer to it find it there.  Mounts that use one device (device=,
+ * an image file) have one such cache.  Only the place counts, no content is believed.
+ *
+ * So a page is mapped that is not of the mapped file's own page cache, and at another
+ * offset.  Why that is safe:
+ *
+ * - Accounting.  rss, _mapcount and references are counted for the page, from the PTE,
+ *   and given back when the PTE is zapped.  None of it asks for folio->mapping.
+ * - Contents.  The device is not written to through the file system, so the page never
+ *   changes, and no one has to be told.  A private write copies it as any other.
+ * - Truncation.  Files do not shrink.  The cache of a device goes when the last mount
+ *   that uses it does: then no file of it is mapped.  Nothing that happens to the block
+ *   device's own page cache concerns this one.
+ * - Reverse mapping.  Who starts from the page (reclaim, migration, memory failure,
+ *   idle tracking) looks for VMAs of the device's pseudo inode and finds none.  It sees
+ *   by _mapcount that the page is mapped all the same, and leaves it: a page that is
+ *   mapped is neither reclaimed nor moved.  For reclaim chunkshare_reclaim.c unmaps
+ *   pages by the files' mappings first.  The pages are not allocated as movable, so
+ *   that they pin down nothing that others rely upon to be moved.
+ * - Huge pages.  A PMD-sized folio would be mapped as one although its neighbours in
+ *   the file are others: folios stay below that size.  Smaller ones are mapped page by
+ *   page, or as far as the file goes on as the device does.
+ * - Pins.  They hold the page by its reference count, as those of any other file page;
+ *   long-term pins of private mappings unshare first.
+ */
+#include <linux/mm.h>
+#include <linux/fs_parser.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
+#include <linux/wait_bit.h>
+#include "compat.h"
+#include "chunkshare.h"
+#include "hole.h"
+
+#define EROFS_MOUNT_CHUNK_SHARE		0x00008000
+
+/* misses after which a file is taken to be read at random, as for other files */
+#define EROFS_CHUNK_LOTSAMISS		100
+
+static DEFINE_MUTEX(erofs_chunk_lock);		/* of the caches and their mounts */
+static LIST_HEAD(erofs_chunk_caches);
+static struct vfsmount *erofs_chunk_mnt;
+static int erofs_chunk_mnt_users;
+
+/* ---- caches ---- */
+
+static int erofs_chunk_init_fs_context(struct fs_context *fc)
+{
+	return init_pseudo(fc, EROFS_SUPER_MAGIC) ? 0 : -ENOMEM;
+}
+
+static struct file_system_type erofs_chunk_fs_type = {
+	.owner		= THIS_MODULE,
+	.name		= "erofs_chunks",
+	.init_fs_context = erofs_chunk_init_fs_context,
+	.kill_sb	= kill_anon_super,
+};
+
+static const struct file_operations erofs_chunk_fops = {
+	.owner		= THIS_MODULE,
+};
+
+static struct file *erofs_chunk_alloc_file(void)
+{
+	struct inode *inode;
+	struct file *file;
+	int err;
+
+	err = simple_pin_fs(&erofs_chunk_fs_type, &erofs_chunk_mnt,
+			    &erofs_chunk_mnt_users);
+	if (err)
+		return ERR_PTR(err);
+	inode = alloc_anon_inode(erofs_chunk_mnt->mnt_sb);
+	if (IS_ERR(inode)) {
+		simple_release_fs(&erofs_chunk_mnt, &erofs_chunk_mnt_users);
+		return ERR_CAST(inode);
+	}
+	inode->i_mode = S_IFREG | 0400;
+	/* a read beyond the end of the device is an error there, not a hole */
+	i_size_write(inode, MAX_LFS_FILESIZE);
+	inode->i_mapping->a_ops = &erofs_chunk_aops;
+	mapping_set_folio_order_range(inode->i_mapping, 0, EROFS_CHUNK_MAX_ORDER);
+	mapping_set_gfp_mask(inode->i_mapping, GFP_USER);
+
+	__module_get(THIS_MODULE);	/* given back with the file */
+	file = alloc_file_pseudo(inode, erofs_chunk_mnt, "chunks", O_RDONLY,
+				 &erofs_chunk_fops);
+	if (IS_ERR(file)) {
+		module_put(THIS_MODULE);
+		iput(inode);
+		simple_release_fs(&erofs_chunk_mnt, &erofs_chunk_mnt_users);
+	}
+	return file;
+}
+
+/* the cache of what @key is the inode of, under erofs_chunk_lock */
+static struct erofs_chunk_cache *erofs_chunk_get_cache(struct inode *key)
+{
+	struct erofs_chunk_cache *cache;
+
+	list_for_each_entry(cache, &erofs_chunk_caches, list) {
+		if (cache->key == key) {
+			++cache->mounts;
+			return cache;
+		}
+	}
+	cache = kzalloc(sizeof(*cache), GFP_KERNEL);
+	if (!cache)
+		return ERR_PTR(-ENOMEM);
+	cache->file = erofs_chunk_alloc_file();
+	if (IS_ERR(cache->file)) {
+		struct file *err = cache->file;
+
+		kfree(cache);
+		return ERR_CAST(err);
+	}
+	cache->key = key;
+	cache->mounts = 1;
+	list_add(&cache->list, &erofs_chunk_caches);
+	return cache;
+}
+
+static void erofs_chunk_put_cache(struct erofs_chunk_cache *cache)
+{
+	if (--cache->mounts)
+		return;
+	list_del(&cache->list);
+	/* now, not when the file gets to be freed */
+	truncate_inode_pages(cache->file->f_mapping, 0);
+	fput(cache->file);
+	simple_release_fs(&erofs_chunk_mnt, &erofs_chunk_mnt_users);
+	kfree(cache);
+}
+
+/* ---- mounts ---- */
+
+static const struct fs_parameter_spec erofs_chunk_parameters[] = {
+	fsparam_flag("chunk_share", 0),
+	{}
+};
+
+/**
+ * erofs_chunk_parse_param - take the mount option chunk_share
+ * @fc: the mount to be
+ * @param: an option
+ *
+ * Return: 0, -ENOPARAM if it is another one, or another error, said to the caller.
+ */
+int erofs_chunk_parse_param(struct fs_context *fc, struct fs_parameter *param)
+{
+	struct erofs_sb_info *sbi = fc->s_fs_info;
+	struct fs_parse_result result;
+	int opt = fs_parse(fc, erofs_chunk_parameters, param, &result);
+
+	if (opt < 0)
+		return opt;
+	set_opt(&sbi->opt, CHUNK_SHARE);
+	return 0;
+}
+
+/* the inode of device @id, NULL for one that is a part of device 0 */
+static struct inode *erofs_chunk_device_inode(struct super_block *sb,
+					      struct erofs_device_info *dif)
+{
+	if (dif == &EROFS_SB(sb)->dif0 && sb->s_bdev)
+		return sb->s_bdev->bd_mapping->host;
+	return dif->file ? dif->file->f_mapping->host : NULL;
+}
+
+static int erofs_chunk_add_device(struct super_block *sb,
+				  struct erofs_chunk_device *device,
+				  struct erofs_device_info *dif)
+{
+	struct inode *key = erofs_chunk_device_inode(sb, dif);
+
+	device->start = erofs_device_start(dif);
+	device->nr = dif->blocks;
+	if (!key)
+		return 0;
+	device->cache = erofs_chunk_get_cache(key);
+	if (IS_ERR(device->cache)) {
+		int err = PTR_ERR(device->cache);
+
+		device->cache = NULL;
+		return err;
+	}
+	return 0;
+}
+
+/**
+ * erofs_chunk_init_sb - share the chunks of a mount, if it was asked to
+ * @sb: its super block, complete otherwise
+ * @fc: for messages
+ *
+ * Return: 0 or a negative error.
+ */
+int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
+{
+	struct erofs_sb_info *sbi = EROFS_SB(sb);
+	struct erofs_dev_context *devs = sbi->devs;
+	struct erofs_chunk_share *cs;
+	struct erofs_device_info *dif;
+	int id, err;
+
+	if (!test_opt(&sbi->opt, CHUNK_SHARE))
+		return 0;
+	if (erofs_is_fscache_mode(sb))
+		return invalfc(fc, "chunk_share is not for fscache mounts");
+	if (sb->s_blocksize != PAGE_SIZE) {
+		erofs_info(sb, "chunk_share: blocks are smaller than a page, nothing is shared");
+		return 0;
+	}
+	cs = kzalloc(struct_size(cs, device, 1 + devs->extra_devices), GFP_KERNEL);
+	if (!cs)
+		return -ENOMEM;
+	cs->nr_devices = 1 + devs->extra_devices;
+
+	mutex_lock(&erofs_chunk_lock);
+	err = erofs_chunk_reclaim_get();
+	if (!err) {
+		sbi->chunk_share = cs;
+		err = erofs_chunk_add_device(sb, &cs->device[0], &sbi->dif0);
+	} else {
+		kfree(cs);
+	}
+	down_read(&devs->rwsem);
+	if (!err)
+		idr_for_each_entry(&devs->tree, dif, id) {
+			err = erofs_chunk_add_device(sb, &cs->device[1 + id], dif);
+			if (err)
+				break;
+		}
+	up_read(&devs->rwsem);
+	mutex_unlock(&erofs_chunk_lock);
+	if (!err)
+		err = erofs_chunk_init_sysfs(sb, cs);
+	if (err)
+		erofs_chunk_exit_sb(sb);
+	return err;
+}
+
+/**
+ * erofs_chunk_exit_sb - undo erofs_chunk_init_sb()
+ * @sb: a super block whose files are all evicted, and whose devices are still there
+ */
+void erofs_chunk_exit_sb(struct super_block *sb)
+{
+	struct erofs_chunk_share *cs = EROFS_SB(sb)->chunk_share;
+	unsigned int i;
+
+	if (!cs)
+		return;
+	erofs_chunk_exit_sysfs(cs);
+	EROFS_SB(sb)->chunk_share = NULL;
+	wait_var_event(&cs->reads, !atomic_read(&cs->reads));
+	mutex_lock(&erofs_chunk_lock);
+	for (i = 0; i < cs->nr_devices; ++i)
+		if (cs->device[i].cache)
+			erofs_chunk_put_cache(cs->device[i].cache);
+	erofs_chunk_reclaim_put();
+	mutex_unlock(&erofs_chunk_lock);
+	kfree(cs);
+}
+
+/**
+ * erofs_chunk_show_options - for /proc/mounts
+ * @seq: where to
+ * @sbi: of the mount
+ */
+void erofs_chunk_show_options(struct seq_file *seq, struct erofs_sb_info *sbi)
+{
+	if (sbi->chunk_share)
+		seq_puts(seq, ",chunk_share");
+}
+
+/* ---- files ---- */
+
+/**
+ * erofs_chunk_find - find in which cache, and where in it, pages of a file are
+ * @inode: of a shared file
+ * @index: the first page, which must lie within the file
+ * @cached: look no further than where the chunk index is in memory
+ * @run: in: pages that matter in @run->nr; out: where they are
+ *
+ * Context: may sleep, unless @cached.
+ * Return: 1 for data; 0 for a hole, of @run->nr pages; a negative error.
+ */
+int erofs_chunk_find(struct inode *inode, pgoff_t index, bool cached,
+		     struct erofs_chunk_run *run)
+{
+	struct erofs_chunk_share *cs = erofs_chunk_share(inode);
+	struct erofs_chunk_place place = { .nr = run->nr };
+	struct erofs_chunk_device *device;
+	unsigned int i;
+	int ret;
+
+	ret = erofs_chunk_place(inode, index, cached, &place);
+	run->nr = place.nr;
+	if (ret <= 0)
+		return ret;
+	if (place.device_id >= cs->nr_devices)
+		return -ENODEV;
+	run->device_id = place.device_id;
+	run->page = place.block;
+	run->pos = (erofs_off_t)place.block << PAGE_SHIFT;
+
+	device = &cs->device[place.device_id];
+	if (!device->cache) {
+		run->page += device->start;
+		device = cs->device;
+	} else if (!place.device_id) {
+		/* other devices may have a part of the addresses of this one */
+		for (i = 1; i < cs->nr_devices; ++i) {
+			struct erofs_chunk_device *other = &cs->device[i];
+
+			if (!other->cache || !other->start)
+				continue;
+			if (run->page < other->start) {
+				run->nr = min(run->nr, other->start - run->page);
+			} else if (run->page - other->start < other->nr) {
+				run->page -= other->start;
+				run->nr = min(run->nr, other->nr - run->page);
+				device = other;
+				break;
+			}
+		}
+	}
+	run->file = device->cache->file;
+	return 1;
+}
+
+/* read the page of a fault, and what tends to be wanted soon */
+static void erofs_chunk_read_around(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct file_ra_state *ra = &file->f_ra;
+	const unsigned int miss = READ_ONCE(ra->mmap_miss);
+	pgoff_t start = vmf->pgoff, nr = ra->ra_pages;
+
+	if (vmf->vma->vm_flags & VM_RAND_READ)
+		nr = 1;
+	else if (!(vmf->vma->vm_flags & VM_SEQ_READ)) {
+		if (miss < EROFS_CHUNK_LOTSAMISS * 10)
+			WRITE_ONCE(ra->mmap_miss, miss + 1);
+		if (miss > EROFS_CHUNK_LOTSAMISS)
+			nr = 1;
+		else
+			start -= min(start, nr / 2);
+	}
+	if (nr <= 1)
+		return erofs_chunk_readahead(file, vmf->pgoff, 1, ULONG_MAX);
+	ra->start = start;
+	ra->size = nr;
+	erofs_chunk_readahead(file, start, nr, start + nr - nr / 4);
+}
+
+/**
+ * erofs_chunk_fault - ->fault of shared files, for what is not a hole
+ * @vmf: the fault, within the file
+ *
+ * What cannot be shared is left to the page cache of the file, which has its own
+ * errors.
+ *
+ * Return: as of vm_operations_struct.fault.
+ */
+vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct inode *inode = file_inode(file);
+	struct erofs_chunk_run run = { .nr = 1 };
+	struct address_space *mapping;
+	vm_fault_t major = 0;
+	struct folio *folio;
+
+	/* nothing is mapped that could not be unmapped again */
+	if (erofs_chunk_find(inode, vmf->pgoff, false, &run) <= 0 ||
+	    erofs_chunk_region_use(inode, vmf->pgoff, false))
+		return filemap_fault(vmf);
+
+	mapping = run.file->f_mapping;
+	folio = filemap_get_folio(mapping, run.page);
+	if (IS_ERR(folio)) {
+		major = VM_FAULT_MAJOR;
+		count_vm_event(PGMAJFAULT);
+		erofs_chunk_read_around(vmf);
+		folio = filemap_get_folio(mapping, run.page);
+		if (IS_ERR(folio))
+			folio = erofs_chunk_read_folio(file, &run);
+		if (IS_ERR(folio))
+			return vmf_error(PTR_ERR(folio));
+	} else {
+		erofs_chunk_next(file, folio, vmf->pgoff);
+	}
+
+	if (!folio_trylock(folio)) {
+		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
+			folio_put(folio);
+			return VM_FAULT_RETRY;
+		}
+		/* do not have others wait for the mm, who wait for no page */
+		if (fault_flag_allow_retry_first(vmf->flags)) {
+			get_file(file);
+			release_fault_lock(vmf);
+			folio_wait_locked_killable(folio);
+			folio_put(folio);
+			fput(file);
+			return major | VM_FAULT_RETRY;
+		}
+		folio_lock(folio);
+	}
+	if (folio->mapping == mapping && !folio_test_uptodate(folio)) {
+		/* once more, now for the error */
+		folio_unlock(folio);
+		folio_put(folio);
+		folio = erofs_chunk_read_folio(file, &run);
+		if (IS_ERR(folio))
+			return major | vmf_error(PTR_ERR(folio));
+		folio_lock(folio);
+	}
+	if (folio->mapping != mapping) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return major | VM_FAULT_NOPAGE;
+	}
+	vmf->page = folio_file_page(folio, run.page);
+	return major | VM_FAULT_LOCKED;
+}
+
+/**
+ * erofs_chunk_map_pages - ->map_pages of shared files
+ * @vmf: the fault
+ * @start: first page of the file
+ * @end: last page
+ *
+ * Context: under rcu_read_lock(), so only with a chunk index that is in memory.
+ * Return: as of vm_operations_struct.map_pages.
+ */
+vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct inode *inode = file_inode(file);
+	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	unsigned int miss = READ_ONCE(file->f_ra.mmap_miss);
+	vm_fault_t ret = 0;
+
+	end = min(end + 1, eof);
+	while (start < end) {
+		struct erofs_chunk_run run = {
+			.nr = min(end, ALIGN(start + 1, EROFS_CHUNK_REGION)) - start,
+		};
+		int data = erofs_chunk_find(inode, start, true, &run);
+
+		if (data < 0)
+			break;
+		if (data && erofs_chunk_region_mapped(inode, start))
+			ret |= erofs_map_cached(vmf, run.file, run.page, start, run.nr);
+		start += run.nr;
+	}
+	if (ret && miss)
+		WRITE_ONCE(file->f_ra.mmap_miss, miss - 1);
+	return ret;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __EROFS_CHUNKSHARE_H
+#define __EROFS_CHUNKSHARE_H
+
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/pagemap.h>
+#include <linux/seq_file.h>
+#include "internal.h"
+
+#ifdef CONFIG_EROFS_FS_CHUNK_SHARE
+
+/* pages of a file that are unmapped at a time: what one page table maps */
+#define EROFS_CHUNK_REGION_BITS	(PMD_SHIFT - PAGE_SHIFT)
+#define EROFS_CHUNK_REGION	(1UL << EROFS_CHUNK_REGION_BITS)
+
+/* folios are smaller than what a PMD entry maps, see chunkshare.c */
+#define EROFS_CHUNK_MAX_ORDER	4
+
+/* the pages of one device, or of a file that is mounted */
+struct erofs_chunk_cache {
+	struct list_head list;
+	unsigned int mounts;
+	struct inode *key;	/* of the device or file */
+	struct file *file;	/* of the pseudo inode whose page cache they are in */
+};
+
+/* how a mount numbers a device */
+struct erofs_chunk_device {
+	struct erofs_chunk_cache *cache;
+	pgoff_t start;		/* of its part of device 0, in pages; 0: it has none */
+	pgoff_t nr;
+};
+
+/* of a mount */
+struct erofs_chunk_share {
+	struct kobject *kobj;
+	atomic_t reads;		/* in flight */
+	atomic_long_t unmapped;	/* regions */
+	unsigned int nr_devices;
+	struct erofs_chunk_device device[];	/* by device_id */
+};
+
+/* where pages of a file are */
+struct erofs_chunk_run {
+	struct file *file;		/* of the device's cache */
+	pgoff_t page;			/* of that */
+	pgoff_t nr;
+	unsigned int device_id;		/* as erofs_map_dev() takes it ... */
+	erofs_off_t pos;		/* ... with this position, bytes */
+};
+
+static inline struct erofs_chunk_share *erofs_chunk_share(struct inode *inode)
+{
+	return EROFS_I_SB(inode)->chunk_share;
+}
+
+/* is the data of this file in the caches of its devices? */
+static inline bool erofs_chunk_shared(struct inode *inode)
+{
+	return erofs_chunk_share(inode) &&
+		EROFS_I(inode)->datalayout == EROFS_INODE_CHUNK_BASED &&
+		!IS_DAX(inode);
+}
+
+int erofs_chunk_parse_param(struct fs_context *fc, struct fs_parameter *param);
+int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc);
+void erofs_chunk_exit_sb(struct super_block *sb);
+void erofs_chunk_show_options(struct seq_file *seq, struct erofs_sb_info *sbi);
+int erofs_chunk_init_sysfs(struct super_block *sb, struct erofs_chunk_share *cs);
+void erofs_chunk_exit_sysfs(struct erofs_chunk_share *cs);
+
+int erofs_chunk_find(struct inode *inode, pgoff_t index, bool cached,
+		     struct erofs_chunk_run *run);
+vm_fault_t erofs_chunk_fault(struct vm_fault *vmf);
+vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
+
+extern const struct address_space_operations erofs_chunk_aops;
+
+void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
+			   pgoff_t mark);
+void erofs_chunk_next(struct file *file, struct folio *folio, pgoff_t index);
+struct folio *erofs_chunk_read_folio(struct file *file,
+				     const struct erofs_chunk_run *run);
+ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to, size_t count);
+int erofs_chunk_fadvise(struct file *file, loff_t pos, loff_t len, int advice);
+
+int erofs_chunk_reclaim_get(void);
+void erofs_chunk_reclaim_put(void);
+bool erofs_chunk_region_mapped(struct inode *inode, pgoff_t index);
+int erofs_chunk_region_use(struct inode *inode, pgoff_t index, bool read);
+void erofs_chunk_evict_inode(struct inode *inode);
+#else
+#define erofs_chunk_fadvise	NULL
+
+static inline bool erofs_chunk_shared(struct inode *inode)
+{
+	return false;
+}
+
+static inline int erofs_chunk_parse_param(struct fs_context *fc,
+					  struct fs_parameter *param)
+{
+	return -ENOPARAM;
+}
+
+static inline int erofs_chunk_init_sb(struct super_block *sb,
+				      struct fs_context *fc)
+{
+	return 0;
+}
+
+static inline void erofs_chunk_exit_sb(struct super_block *sb) {}
+static inline void erofs_chunk_show_options(struct seq_file *seq,
+					    struct erofs_sb_info *sbi) {}
+static inline void erofs_chunk_evict_inode(struct inode *inode) {}
+
+static inline vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
+{
+	return filemap_fault(vmf);
+}
+
+static inline vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf,
+					       pgoff_t start, pgoff_t end)
+{
+	return filemap_map_pages(vmf, start, end);
+}
+
+static inline ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to,
+				       size_t count)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
+#endif	/* __EROFS_CHUNKSHARE_H */

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading chunks into the page cache of their device, and from there.
+ *
+ * Who asks for a page of a file reads ahead along the file, wherever its chunks are on
+ * the device.  Blocks are read by the mount of the file that asks.
+ */
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/fadvise.h>
+#include <linux/swap.h>
+#include <linux/uio.h>
+#include <linux/wait_bit.h>
+#include "compat.h"
+#include "chunkshare.h"
+
+/* pages that fadvise() has read between two looks at signals */
+#define EROFS_CHUNK_STRETCH	512
+
+const struct address_space_operations erofs_chunk_aops = {
+	.migrate_folio	= filemap_migrate_folio,
+};
+
+static void erofs_chunk_end_io(struct bio *bio)
+{
+	struct erofs_chunk_share *cs = bio->bi_private;
+	const bool success = !bio->bi_status;
+	struct folio_iter fi;
+
+	bio_for_each_folio_all(fi, bio)
+		folio_end_read(fi.folio, success);
+	/* those of file-backed mounts are freed by who allocated them */
+	if (bio->bi_bdev)
+		bio_put(bio);
+	if (atomic_dec_and_test(&cs->reads))
+		wake_up_var(&cs->reads);
+}
+
+struct erofs_chunk_reader {
+	struct super_block *sb;
+	struct erofs_map_dev dev;	/* of page @first of the cache */
+	pgoff_t first;
+	pgoff_t next;			/* page after those in @bio */
+	struct bio *bio;
+	blk_opf_t opf;
+};
+
+static int erofs_chunk_reader_init(struct erofs_chunk_reader *rd,
+				   struct file *file,
+				   const struct erofs_chunk_run *run, blk_opf_t opf)
+{
+	*rd = (struct erofs_chunk_reader) {
+		.sb = file_inode(file)->i_sb,
+		.dev = {
+			.m_deviceid = run->device_id,
+			.m_pa = run->pos,
+		},
+		.first = run->page,
+		.opf = REQ_OP_READ | opf,
+	};
+	return erofs_map_dev(rd->sb, &rd->dev);
+}
+
+static void erofs_chunk_submit(struct erofs_chunk_reader *rd)
+{
+	struct erofs_chunk_share *cs = EROFS_SB(rd->sb)->chunk_share;
+	struct bio *bio = rd->bio;
+
+	if (!bio)
+		return;
+	rd->bio = NULL;
+	atomic_inc(&cs->reads);
+	bio->bi_private = cs;
+	bio->bi_end_io = erofs_chunk_end_io;
+	if (bio->bi_bdev)
+		submit_bio(bio);
+	else
+		erofs_fileio_submit_bio(bio);
+}
+
+/* read a locked folio, with those before it if it follows them */
+static void erofs_chunk_add(struct erofs_chunk_reader *rd, struct folio *folio,
+			    pgoff_t nr)
+{
+	const size_t size = folio_size(folio);
+
+	if (rd->bio && (folio->index != rd->next ||
+			!bio_add_folio(rd->bio, folio, size, 0)))
+		erofs_chunk_submit(rd);
+	if (!rd->bio) {
+		erofs_off_t pos = rd->dev.m_pa +
+			(((s64)folio->index - (s64)rd->first) << PAGE_SHIFT);
+
+		rd->bio = erofs_is_fileio_mode(EROFS_SB(rd->sb)) ?
+			erofs_fileio_bio_alloc(&rd->dev) :
+			bio_alloc(rd->dev.m_bdev, bio_max_segs(nr), rd->opf,
+				  GFP_KERNEL);
+		rd->bio->bi_iter.bi_sector = pos >> SECTOR_SHIFT;
+		bio_add_folio_nofail(rd->bio, folio, size, 0);
+	}
+	rd->next = folio_next_index(folio);
+}
+
+/* a new locked folio for @page and as many as fit of the @nr from it on */
+static struct folio *erofs_chunk_new_folio(struct address_space *mapping,
+					   pgoff_t page, pgoff_t nr, gfp_t gfp)
+{
+	unsigned int order = min_t(unsigned int, ilog2(nr), EROFS_CHUNK_MAX_ORDER);
+	struct folio *folio;
+	int err;
+
+	if (page)
+		order = min_t(unsigned int, order, __ffs(page));
+	for (;;) {
+		folio = erofs_filemap_alloc_folio(order ? gfp | __GFP_NORETRY |
+						  __GFP_NOWARN : gfp, order);
+		if (folio) {
+			err = filemap_add_folio(mapping, folio, page, gfp);
+			if (!err)
+				return folio;
+			folio_put(folio);
+		} else {
+			err = -ENOMEM;
+		}
+		if (!order)
+			return ERR_PTR(err);
+		/* part of it is there already, or memory is short */
+		order = 0;
+	}
+}
+
+/* begin to read what is not there yet of a run; set the mark for @mark of the run */
+static void erofs_chunk_read_run(struct file *file, const struct erofs_chunk_run *run,
+				 pgoff_t mark)
+{
+	struct address_space *mapping = run->file->f_mapping;
+	const gfp_t gfp = readahead_gfp_mask(mapping);
+	const pgoff_t end = run->page + run->nr;
+	struct erofs_chunk_reader rd;
+	pgoff_t page = run->page;
+	struct folio *folio;
+
+	if (erofs_chunk_reader_init(&rd, file, run, REQ_RAHEAD))
+		return;
+	while (page < end) {
+		void *entry = xa_load(&mapping->i_pages, page);
+
+		if (entry && !xa_is_value(entry)) {
+			++page;
+			continue;
+		}
+		folio = erofs_chunk_new_folio(mapping, page, end - page, gfp);
+		if (IS_ERR(folio)) {
+			if (PTR_ERR(folio) != -EEXIST)
+				break;
+			++page;
+			continue;
+		}
+		if (run->page + mark - folio->index < folio_nr_pages(folio))
+			folio_set_readahead(folio);
+		page = folio_next_index(folio);
+		erofs_chunk_add(&rd, folio, end - folio->index);
+		folio_put(folio);	/* it stays while it is locked */
+	}
+	erofs_chunk_submit(&rd);
+}
+
+/**
+ * erofs_chunk_readahead - begin to read pages of a file that are not cached
+ * @file: a shared file
+ * @index: first page
+ * @nr: how many
+ * @mark: page that, when it is used, has those behind them read, see
+ *	erofs_chunk_next(), or one that is none of them
+ *
+ * Errors are left to who needs the pages.
+ */
+void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
+			   pgoff_t mark)
+{
+	struct inode *inode = file_inode(file);
+	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	struct blk_plug plug;
+	pgoff_t end;
+
+	if (index >= eof)
+		return;
+	end = index + min(nr, eof - index);
+	blk_start_plug(&plug);
+	while (index < end) {
+		struct erofs_chunk_run run = {
+			.nr = min(end, ALIGN(index + 1, EROFS_CHUNK_REGION)) - index,
+		};
+		int data = erofs_chunk_find(inode, index, false, &run);
+
+		if (data < 0 || (data && erofs_chunk_region_use(inode, index, true)))
+			break;
+		/* a hole that the mark falls into passes it on to what follows */
+		if (!data && mark - index < run.nr)
+			mark = index + run.nr;
+		if (data)
+			erofs_chunk_read_run(file, &run, mark - index);
+		index += run.nr;
+	}
+	blk_finish_plug(&plug);
+}
+
+/**
+ * erofs_chunk_next - a cached folio is used: is it time to read what follows?
+ * @file: the file it is used by
+ * @folio: the folio
+ * @index: page of the file
+ */
+void erofs_chunk_next(struct file *file, struct folio *folio, pgoff_t index)
+{
+	struct file_ra_state *ra = &file->f_ra;
+
+	if (!folio_test_readahead(folio))
+		return;
+	folio_clear_readahead(folio);
+	if (!ra->ra_pages)
+		return;
+	/* another file may have left the mark */
+	if (index - ra->start < ra->size)
+		ra->start += ra->size;
+	else
+		ra->start = index + 1;
+	ra->size = ra->ra_pages;
+	erofs_chunk_readahead(file, ra->start, ra->size, ra->start);
+}
+
+/* read one locked folio; it is unlocked when that has ended */
+static int erofs_chunk_reread(struct file *file, const struct erofs_chunk_run *run,
+			      struct folio *folio)
+{
+	struct erofs_chunk_reader rd;
+	int err = erofs_chunk_reader_init(&rd, file, run, 0);
+
+	if (err) {
+		folio_unlock(folio);
+		return err;
+	}
+	erofs_chunk_add(&rd, folio, folio_nr_pages(folio));
+	erofs_chunk_submit(&rd);
+	return folio_wait_locked_killable(folio);
+}
+
+/**
+ * erofs_chunk_read_folio - have a page in the cache, with what it holds
+ * @file: a shared file
+ * @run: where its page is
+ *
+ * Return: the folio, up to date and with a reference, or an error pointer.
+ */
+struct folio *erofs_chunk_read_folio(struct file *file,
+				     const struct erofs_chunk_run *run)
+{
+	struct address_space *mapping = run->file->f_mapping;
+	struct folio *folio;
+	int err;
+
+	for (;;) {
+		folio = filemap_get_folio(mapping, run->page);
+		if (IS_ERR(folio)) {
+			folio = erofs_chunk_new_folio(mapping, run->page, 1,
+						      mapping_gfp_mask(mapping));
+			if (PTR_ERR_OR_ZERO(folio) == -EEXIST)
+				continue;
+			if (IS_ERR(folio))
+				return folio;
+			/* ours is the one reference beside that of the cache */
+		} else {
+			if (folio_test_uptodate(folio))
+				return folio;
+			err = folio_lock_killable(folio);
+			if (err)
+				break;
+			if (folio->mapping != mapping || folio_test_uptodate(folio)) {
+				folio_unlock(folio);
+				if (folio->mapping == mapping)
+					return folio;
+				folio_put(folio);
+				continue;
+			}
+		}
+		err = erofs_chunk_reread(file, run, folio);
+		if (!err && !folio_test_uptodate(folio))
+			err = -EIO;
+		break;
+	}
+	if (!err)
+		return folio;
+	folio_put(folio);
+	return ERR_PTR(err);
+}
+
+/* the folio of a page that read() wants, and pages that come next */
+static struct folio *erofs_chunk_read_next(struct file *file,
+					   const struct erofs_chunk_run *run,
+					   pgoff_t index, pgoff_t nr)
+{
+	struct folio *folio = filemap_get_folio(run->file->f_mapping, run->page);
+	struct file_ra_state *ra = &file->f_ra;
+
+	if (!IS_ERR(folio)) {
+		erofs_chunk_next(file, folio, index);
+		if (folio_test_uptodate(folio))
+			return folio;
+		folio_put(folio);
+		return erofs_chunk_read_folio(file, run);
+	}
+	/* the sequence goes on, or begins; otherwise what was asked for */
+	if (!(file->f_mode & FMODE_RANDOM) && ra->ra_pages &&
+	    index - (ra->prev_pos >> PAGE_SHIFT) <= 1) {
+		ra->start = index;
+		ra->size = max_t(pgoff_t, min_t(pgoff_t, nr, EROFS_CHUNK_STRETCH),
+				 ra->ra_pages);
+		erofs_chunk_readahead(file, index, ra->size, index + ra->size / 2);
+	} else {
+		erofs_chunk_readahead(file, index, min_t(pgoff_t, nr, EROFS_CHUNK_STRETCH),
+				      ULONG_MAX);
+	}
+	return erofs_chunk_read_folio(file, run);
+}
+
+/**
+ * erofs_chunk_read - read from a shared file
+ * @iocb: file and position
+ * @to: where the bytes go
+ * @count: bytes
+ *
+ * Return: bytes read, or a negative error if there was one before the first.
+ */
+ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to, size_t count)
+{
+	struct file *file = iocb->ki_filp;
+	struct inode *inode = file_inode(file);
+	struct folio *last = NULL;
+	const loff_t size = i_size_read(inode);
+	size_t done = 0;
+	int err = 0;
+
+	count = min_t(u64, count, max(size - iocb->ki_pos, 0));
+	while (done < count) {
+		const pgoff_t index = iocb->ki_pos >> PAGE_SHIFT;
+		const size_t ofs = offset_in_page(iocb->ki_pos);
+		struct erofs_chunk_run run = {
+			.nr = DIV_ROUND_UP(ofs + count - done, PAGE_SIZE),
+		};
+		const pgoff_t nr = run.nr;
+		size_t len, n;
+
+		if (fatal_signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		err = erofs_chunk_find(inode, index, false, &run);
+		if (err < 0)
+			break;
+		len = min_t(u64, count - done, ((u64)run.nr << PAGE_SHIFT) - ofs);
+		if (!err) {
+			n = iov_iter_zero(len, to);
+		} else {
+			struct folio *folio = erofs_chunk_read_next(file, &run, index, nr);
+			size_t start;
+
+			err = PTR_ERR_OR_ZERO(folio);
+			if (err)
+				break;
+			start = offset_in_folio(folio, (loff_t)run.page << PAGE_SHIFT) + ofs;
+			len = min(len, folio_size(folio) - start);
+			n = copy_folio_to_iter(folio, start, len, to);
+			if (folio != last)
+				folio_mark_accessed(folio);
+			last = folio;	/* to compare with only */
+			folio_put(folio);
+		}
+		iocb->ki_pos += n;
+		done += n;
+		file->f_ra.prev_pos = iocb->ki_pos;
+		if (n < len) {
+			err = -EFAULT;
+			break;
+		}
+		cond_resched();
+	}
+	return done ? done : err;
+}
+
+/* read ahead what is there of [@index, @end), or drop it from the caches */
+static void erofs_chunk_advise(struct file *file, pgoff_t index, pgoff_t end,
+			       bool need)
+{
+	while (index < end && !fatal_signal_pending(current)) {
+		struct erofs_chunk_run run = {
+			.nr = min_t(pgoff_t, end - index, EROFS_CHUNK_STRETCH),
+		};
+		int data = erofs_chunk_find(file_inode(file), index, false, &run);
+
+		if (data < 0)
+			break;
+		if (data && need)
+			erofs_chunk_readahead(file, index, run.nr, ULONG_MAX);
+		else if (data)
+			invalidate_mapping_pages(run.file->f_mapping, run.page,
+						 run.page + run.nr - 1);
+		index += run.nr;
+		cond_resched();
+	}
+}
+
+/**
+ * erofs_chunk_fadvise - ->fadvise
+ * @file: a file
+ * @pos: where from, bytes
+ * @len: bytes, 0 for all
+ * @advice: POSIX_FADV_*
+ *
+ * Return: 0 or a negative error.
+ */
+int erofs_chunk_fadvise(struct file *file, loff_t pos, loff_t len, int advice)
+{
+	const bool need = advice == POSIX_FADV_WILLNEED;
+	loff_t size = i_size_read(file_inode(file)), end;
+
+	if (!erofs_chunk_shared(file_inode(file)) || pos < 0 || len < 0 ||
+	    (!need && advice != POSIX_FADV_DONTNEED))
+		return generic_fadvise(file, pos, len, advice);
+	/* the file's own page cache may have what was left to it */
+	if (!need)
+		generic_fadvise(file, pos, len, advice);
+	if (pos >= size)
+		return 0;
+	end = len && len < size - pos ? pos + len : size;
+	/* pages that are wanted in part are needed, but those can stay, too */
+	if (need)
+		erofs_chunk_advise(file, pos >> PAGE_SHIFT,
+				   DIV_ROUND_UP_ULL(end, PAGE_SIZE), true);
+	else
+		erofs_chunk_advise(file, DIV_ROUND_UP_ULL(pos, PAGE_SIZE),
+				   end == size ? DIV_ROUND_UP_ULL(end, PAGE_SIZE) :
+				   end >> PAGE_SHIFT, false);
+	return 0;
+}
