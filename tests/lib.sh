@@ -108,7 +108,7 @@ guest_programs() {
 	for name in "$@"; do
 		gcc -O2 -Wall -Wextra -Werror -static -o "$work/in/$name" \
 			"$top/tests/kernel/$name.c" "$top/tests/kernel/guest.c" \
-			"$top/tests/kernel/area.c"
+			"$top/tests/kernel/area.c" "$top/tests/kernel/sharing.c"
 	done
 }
 

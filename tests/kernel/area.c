@@ -530,6 +530,8 @@ void area_arguments(int argc, char **argv)
 			file.huge = true;
 			if (set_huge(true))
 				errx(1, "no huge zero mappings");
+		} else if (!strcmp(argv[at], "--chunks")) {
+			file.chunks = true;
 		} else if (!strcmp(argv[at], "--chunk") && at + 1 < argc) {
 			file.chunk = atol(argv[++at]);
 		} else if (!strcmp(argv[at], "--case") && at + 1 < argc) {
@@ -539,7 +541,7 @@ void area_arguments(int argc, char **argv)
 		}
 	}
 	if (!only || argc - at != 2) {
-		fprintf(stderr, "usage: %s [--off|--stock|--huge] [--chunk BYTES]\n"
+		fprintf(stderr, "usage: %s [--off|--stock|--huge] [--chunks] [--chunk BYTES]\n"
 			"       [--case NAME]... FILE REFERENCE\n", argv[0]);
 		exit(2);
 	}

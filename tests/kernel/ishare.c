@@ -27,146 +27,17 @@
 #include <unistd.h>
 #include "../ktap.h"
 #include "guest.h"
+#include "sharing.h"
 
 #define RAM	"ram.img"	/* a guest's memory, with holes */
 #define DENSE	"dense.bin"	/* 4 MiB without holes, its size is no multiple of a page */
 #define PARAM	"/sys/module/erofs/parameters/ishare_domain"
 #define TRACING	"/sys/kernel/tracing/"
 
-static const char *folder;
-static bool upstream;
-static size_t page;
-
-/* what a case has mounted and opened; both are undone after it */
-static char mounted[8][PATH_MAX];
-static int nr_mounted, first_fd;
-
-static const char *in_folder(const char *name)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	return path;
-}
-
-/* mount @source, a device or an image in the folder, at /m/@where; 0 or -errno */
-static int attach(const char *source, const char *where, const char *options)
-{
-	char target[PATH_MAX];
-
-	mkdir("/m", 0755);
-	snprintf(target, sizeof(target), "/m/%s", where);
-	mkdir(target, 0755);
-	if (mount(*source == '/' ? source : in_folder(source), target, "erofs",
-		  MS_RDONLY, options))
-		return -errno;
-	memcpy(mounted[nr_mounted++], target, sizeof(target));
-	return 0;
-}
-
 static int share(const char *source, const char *where)
 {
 	return attach(source, where, "inode_share,domain_id=test");
 }
-
-static int detach(const char *where)
-{
-	char target[PATH_MAX];
-
-	snprintf(target, sizeof(target), "/m/%s", where);
-	return umount(target) ? -errno : 0;
-}
-
-static void clean_up(void)
-{
-	while (nr_mounted)
-		umount2(mounted[--nr_mounted], MNT_DETACH);
-	close_range(first_fd, ~0U, 0);
-}
-
-static int open_at(const char *where, const char *name, int flags)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "/m/%s/%s", where, name);
-	return open(path, O_RDONLY | flags);
-}
-
-struct map { int fd; char *p; size_t size; };
-
-static struct map map_file(int fd)
-{
-	struct map m = { .fd = fd };
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st))
-		err(1, "the file of a case");
-	m.size = st.st_size;
-	m.p = mmap(NULL, m.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-	if (m.p == MAP_FAILED)
-		err(1, "mmap");
-	return m;
-}
-
-static struct map map_at(const char *where, const char *name)
-{
-	return map_file(open_at(where, name, 0));
-}
-
-static struct map reference(const char *name)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/tree/%s", folder, name);
-	return map_file(open(path, O_RDONLY));
-}
-
-/* pages that two mappings have in common, of those that hold data */
-static size_t common(struct map a, struct map b, size_t *data)
-{
-	static const char zeros[65536];
-	size_t i, same = 0;
-
-	*data = 0;
-	for (i = 0; i < a.size && i < b.size; i += page) {
-		size_t n = a.size - i < page ? a.size - i : page;
-		uint64_t pa, pb;
-
-		if (!memcmp(a.p + i, zeros, n))
-			continue;
-		(void)*(volatile char *)(b.p + i);
-		pa = pagemap_entry(a.p + i);
-		pb = pagemap_entry(b.p + i);
-		++*data;
-		same += (pa & PM_PRESENT) && (pb & PM_PRESENT) && PM_PFN(pa) == PM_PFN(pb);
-	}
-	return same;
-}
-
-static int same_bytes(struct map m, const char *name)
-{
-	struct map ref = reference(name);
-
-	expect(m.size == ref.size, "%s has %zu bytes, not %zu", name, m.size, ref.size);
-	expect(!memcmp(m.p, ref.p, m.size), "%s has other bytes", name);
-	return 0;
-}
-
-/* 0 if all data pages are shared, or none, as @shared says, and the bytes are right */
-static int expect_shared(struct map a, struct map b, const char *name, bool shared)
-{
-	size_t data, same;
-
-	if (same_bytes(a, name) || same_bytes(b, name))
-		return 1;
-	same = common(a, b, &data);
-	expect(data, "%s: no pages of data", name);
-	expect(same == (shared ? data : 0), "%s: %zu of %zu pages are the same", name,
-	       same, data);
-	return 0;
-}
-
-#define expect_ok(call)	do { if (call) return 1; } while (0)
 
 static int pair(const char *a, const char *b, const char *name, bool shared)
 {
@@ -674,7 +545,7 @@ static int compressed_blocks_help_others(void)
 	close(z);
 	close(a);
 	expect(!detach("a") && !detach("z"), "umount");
-	nr_mounted = 0;
+	forget_mounts();
 	expect(!run("dmsetup remove --retry bad"), "dmsetup");
 	return 0;
 }
@@ -746,7 +617,7 @@ static int events_are_traced(void)
 	fd = open_at("a", DENSE, 0);
 	close(fd);
 	expect(!detach("a"), "umount");
-	nr_mounted = 0;
+	forget_mounts();
 	write_string(TRACING "events/erofs/enable", "0");
 	f = fopen(TRACING "trace", "r");
 	while (f && fgets(line, sizeof(line), f)) {
@@ -769,11 +640,7 @@ static int module_unloads(void)
 	return 0;
 }
 
-static const struct sharing_case {
-	const char *name;
-	int (*run)(void);
-	const char *lacking;	/* why upstream's sharing cannot do that */
-} cases[] = {
+static const struct sharing_case cases[] = {
 	{ "sums-are-shown", sums_are_shown,
 	  "there are no counters" },
 	{ "devices-share", devices_share, NULL },
@@ -814,65 +681,7 @@ static const struct sharing_case {
 	{ "module-unloads", module_unloads, NULL },
 };
 
-/* each in a process of its own: its mappings and files go with it */
-static const struct sharing_case *chosen[sizeof(cases) / sizeof(*cases)], **current;
-
-static int in_child(void)
-{
-	const struct sharing_case *c = *current++;
-	int status, ret;
-	pid_t pid;
-
-	if (upstream && c->lacking) {
-		ktap_skip_reason = c->lacking;
-		return KTAP_SKIP;
-	}
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		alarm(200);
-		ret = c->run();
-		fflush(stdout);
-		clean_up();
-		_exit(ret);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		err(1, "child");
-	if (WIFSIGNALED(status))
-		printf("# killed by signal %d\n", WTERMSIG(status));
-	return !!status;
-}
-
 int main(int argc, char **argv)
 {
-	enum { NR = sizeof(cases) / sizeof(*cases) };
-	struct ktap_case in_children[NR];
-	size_t i, nr = 0;
-	int arg;
-
-	if (argc > 1 && !strcmp(argv[1], "--upstream")) {
-		upstream = true;
-		++argv;
-		--argc;
-	}
-	if (argc < 2) {
-		fprintf(stderr, "usage: ishare [--upstream] FOLDER [CASE]...\n");
-		return 2;
-	}
-	folder = argv[1];
-	page = getpagesize();
-	zero_pfn();
-	first_fd = open("/dev/null", O_RDONLY);
-	for (i = 0; i < NR; i++) {
-		for (arg = 2; arg < argc && strcmp(argv[arg], cases[i].name); arg++)
-			;
-		if (argc > 2 && arg == argc)
-			continue;
-		chosen[nr] = &cases[i];
-		in_children[nr++] = (struct ktap_case) { cases[i].name, in_child };
-	}
-	if (argc > 2 && nr != (size_t)argc - 2)
-		errx(2, "there are no such cases");
-	current = chosen;
-	return ktap_run(in_children, nr);
+	return sharing_main(argc, argv, cases, sizeof(cases) / sizeof(*cases));
 }

@@ -431,8 +431,8 @@ static int pagemap_scan(struct area *a)
 	for (i = 0; i < a->nr; i++) {
 		want = PAGE_IS_PRESENT;
 		if (i % 2)
-			want |= file.active && file.is_hole[a->index + i] && !a->cached ?
-				PAGE_IS_PFNZERO : PAGE_IS_FILE;
+			want |= file.active && file.is_hole[a->index + i] &&
+				(!a->cached || file.chunks) ? PAGE_IS_PFNZERO : PAGE_IS_FILE;
 		expect(pages[i] == want, "%s: page %zu is %llx, not %llx", a->backing, i,
 		       (unsigned long long)pages[i], (unsigned long long)want);
 	}
