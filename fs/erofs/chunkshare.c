@@ -345,9 +345,9 @@ static void erofs_chunk_read_around(struct vm_fault *vmf)
 	const unsigned int miss = READ_ONCE(ra->mmap_miss);
 	pgoff_t start = vmf->pgoff, nr = ra->ra_pages;
 
-	if (vmf->vma->vm_flags & VM_RAND_READ)
+	if (vmf->vma->vm_flags & VM_RAND_READ) {
 		nr = 1;
-	else if (!(vmf->vma->vm_flags & VM_SEQ_READ)) {
+	} else if (!(vmf->vma->vm_flags & VM_SEQ_READ)) {
 		if (miss < EROFS_CHUNK_LOTSAMISS * 10)
 			WRITE_ONCE(ra->mmap_miss, miss + 1);
 		if (miss > EROFS_CHUNK_LOTSAMISS)

@@ -12,7 +12,7 @@
 
 /* pages of a file that are unmapped at a time: what one page table maps */
 #define EROFS_CHUNK_REGION_BITS	(PMD_SHIFT - PAGE_SHIFT)
-#define EROFS_CHUNK_REGION	(1UL << EROFS_CHUNK_REGION_BITS)
+#define EROFS_CHUNK_REGION	BIT(EROFS_CHUNK_REGION_BITS)
 
 /* folios are smaller than what a PMD entry maps, see chunkshare.c */
 #define EROFS_CHUNK_MAX_ORDER	4

@@ -317,8 +317,8 @@ static struct folio *erofs_chunk_read_next(struct file *file,
 				 ra->ra_pages);
 		erofs_chunk_readahead(file, index, ra->size, index + ra->size / 2);
 	} else {
-		erofs_chunk_readahead(file, index, min_t(pgoff_t, nr, EROFS_CHUNK_STRETCH),
-				      ULONG_MAX);
+		nr = min_t(pgoff_t, nr, EROFS_CHUNK_STRETCH);
+		erofs_chunk_readahead(file, index, nr, ULONG_MAX);
 	}
 	return erofs_chunk_read_folio(file, run);
 }
@@ -361,13 +361,14 @@ ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to, size_t count)
 		if (!err) {
 			n = iov_iter_zero(len, to);
 		} else {
-			struct folio *folio = erofs_chunk_read_next(file, &run, index, nr);
+			struct folio *folio;
 			size_t start;
 
+			folio = erofs_chunk_read_next(file, &run, index, nr);
 			err = PTR_ERR_OR_ZERO(folio);
 			if (err)
 				break;
-			start = offset_in_folio(folio, (loff_t)run.page << PAGE_SHIFT) + ofs;
+			start = (run.page - folio->index) * PAGE_SIZE + ofs;
 			len = min(len, folio_size(folio) - start);
 			n = copy_folio_to_iter(folio, start, len, to);
 			if (folio != last)

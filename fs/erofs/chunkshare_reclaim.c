@@ -70,8 +70,10 @@ static void erofs_chunk_note(struct erofs_chunk_region *region)
 static struct xarray *erofs_chunk_regions(struct inode *inode)
 {
 	struct xarray **where = &EROFS_I(inode)->chunk_regions;
-	struct xarray *regions = smp_load_acquire(where), *old;
+	struct xarray *regions, *old;
 
+	/* pairs with the cmpxchg() of who has set it up */
+	regions = smp_load_acquire(where);
 	if (regions)
 		return regions;
 	regions = kmalloc(sizeof(*regions), GFP_KERNEL_ACCOUNT);
@@ -95,9 +97,11 @@ static struct xarray *erofs_chunk_regions(struct inode *inode)
  */
 bool erofs_chunk_region_mapped(struct inode *inode, pgoff_t index)
 {
-	struct xarray *regions = smp_load_acquire(&EROFS_I(inode)->chunk_regions);
 	struct erofs_chunk_region *region = NULL;
+	struct xarray *regions;
 
+	/* pairs with the cmpxchg() of erofs_chunk_regions() */
+	regions = smp_load_acquire(&EROFS_I(inode)->chunk_regions);
 	rcu_read_lock();
 	if (regions)
 		region = xa_load(regions, index >> EROFS_CHUNK_REGION_BITS);
