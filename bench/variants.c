@@ -12,20 +12,6 @@
 #include <unistd.h>
 #include "../tests/kernel/guest.h"
 
-static long cached_kb(void)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	char line[256];
-	long kb = -1;
-
-	while (f && kb < 0 && fgets(line, sizeof(line), f))
-		sscanf(line, "Cached: %ld", &kb);
-	if (!f || kb < 0)
-		err(1, "/proc/meminfo");
-	fclose(f);
-	return kb;
-}
-
 int main(int argc, char **argv)
 {
 	long before;
@@ -36,7 +22,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	drop_caches();
-	before = cached_kb();
+	before = number_in("/proc/meminfo", "Cached");
 	for (i = 1; i < argc; i++) {
 		int fd = open(argv[i], O_RDONLY);
 		struct stat st;
@@ -51,6 +37,6 @@ int main(int argc, char **argv)
 		for (at = 0; at < st.st_size; at += getpagesize())
 			(void)*(volatile char *)(p + at);
 	}
-	printf("cached-kb %ld\n", cached_kb() - before);
+	printf("cached-kb %ld\n", number_in("/proc/meminfo", "Cached") - before);
 	return 0;
 }

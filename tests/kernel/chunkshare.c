@@ -39,26 +39,10 @@ static bool is_zero(const char *p)
 	return !memcmp(p, zeros, page);
 }
 
-/* the number after @field in the file @path, kB or whatever it counts; -1 if none */
-static long number(const char *path, const char *field)
-{
-	FILE *f = fopen(path, "r");
-	size_t len = strlen(field);
-	char line[256];
-	long n = -1;
-
-	while (f && n < 0 && fgets(line, sizeof(line), f))
-		if (!strncmp(line, field, len) && strchr(" :\t", line[len]))
-			n = strtol(line + len + 1, NULL, 10);
-	if (f)
-		fclose(f);
-	return n;
-}
-
 /* pages of file contents in memory; those of programs and logs are there, too */
 static long cached_kb(void)
 {
-	return number("/proc/meminfo", "Cached");
+	return number_in("/proc/meminfo", "Cached");
 }
 
 static void touch(struct map m)
@@ -191,7 +175,7 @@ static int not_without_the_option(void)
 /* memory that three variants take: that of their distinct chunks */
 static int memory_is_that_of_chunks(void)
 {
-	long before, after, chunks = number(in_folder("chunks"), "distinct") * page / 1024;
+	long before, after, chunks = number_in(in_folder("chunks"), "distinct") * page / 1024;
 	struct map m[3];
 	int i;
 
@@ -374,7 +358,7 @@ static int passes(void)
 
 static int half_the_working_set_is_enough(void)
 {
-	long chunks = number(in_folder("chunks"), "distinct") * page;
+	long chunks = number_in(in_folder("chunks"), "distinct") * page;
 	long events, faults;
 
 	expect(!share("/disk0", "a"), "mount");
@@ -386,12 +370,12 @@ static int half_the_working_set_is_enough(void)
 		;
 	drop_caches();
 	expect_ok(in_cgroup(chunks / 2 + 2 * MB, passes));
-	events = number(CGROUP "/memory.events", "oom_kill");
-	faults = number(CGROUP "/memory.stat", "pgmajfault");
+	events = number_in(CGROUP "/memory.events", "oom_kill");
+	faults = number_in(CGROUP "/memory.stat", "pgmajfault");
 	printf("# limit %ld kB of %ld: %ld major faults, %ld refaults, %ld activated\n",
 	       chunks / 2048, chunks / 1024, faults,
-	       number(CGROUP "/memory.stat", "workingset_refault_file"),
-	       number(CGROUP "/memory.stat", "workingset_activate_file"));
+	       number_in(CGROUP "/memory.stat", "workingset_refault_file"),
+	       number_in(CGROUP "/memory.stat", "workingset_activate_file"));
 	expect(!events, "%ld kills", events);
 	return 0;
 }
@@ -413,7 +397,7 @@ static int read_sibling(void)
 
 static int others_mappings_give_way(void)
 {
-	long chunks = number(in_folder("chunks"), "distinct") * page;
+	long chunks = number_in(in_folder("chunks"), "distinct") * page;
 	int ready[2];
 	pid_t pid;
 	char c;
@@ -435,7 +419,7 @@ static int others_mappings_give_way(void)
 	expect_ok(in_cgroup(chunks / 4 + 4 * MB, read_sibling));
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	expect(!number(CGROUP "/memory.events", "oom_kill"), "kills");
+	expect(!number_in(CGROUP "/memory.events", "oom_kill"), "kills");
 	return 0;
 }
 
@@ -458,7 +442,7 @@ static int pressure_unmaps(void)
 	data = data_pages(a, &before);
 	expect(before >= data * 99 / 100, "%zu of %zu mapped", before, data);
 
-	size = (number("/proc/meminfo", "MemAvailable") - 32 * 1024) * 1024UL;
+	size = (number_in("/proc/meminfo", "MemAvailable") - 32 * 1024) * 1024UL;
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {

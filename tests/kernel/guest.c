@@ -117,6 +117,23 @@ void drop_caches(void)
 		err(1, "drop_caches");
 }
 
+long number_in(const char *path, const char *field)
+{
+	FILE *f = fopen(path, "r");
+	size_t len = strlen(field);
+	char line[256];
+	long n = -1;
+
+	while (f && n < 0 && fgets(line, sizeof(line), f))
+		if (!len)
+			n = atol(line);
+		else if (!strncmp(line, field, len) && (line[len] == ' ' || line[len] == ':'))
+			n = atol(line + len + 1);
+	if (f)
+		fclose(f);
+	return n;
+}
+
 long smaps_kb(const void *addr, const char *field)
 {
 	FILE *f = fopen("/proc/self/smaps", "r");

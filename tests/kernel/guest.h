@@ -41,6 +41,12 @@ int set_huge(bool on);
 /* a field of /proc/self/smaps for the mapping that starts at @addr, kB; -1 if none */
 long smaps_kb(const void *addr, const char *field);
 
+/*
+ * the number after @field in the file @path, as in /proc/meminfo or memory.stat, or of
+ * the file if @field is empty; -1 if there is none
+ */
+long number_in(const char *path, const char *field);
+
 /* write @value to the file @path; 0, or -errno */
 int write_string(const char *path, const char *value);
 

@@ -50,22 +50,6 @@ static char *map_file(size_t index, size_t pages)
 	return p;
 }
 
-/* the number after @field in the file @path, or of the file if @field is empty */
-static long number(const char *name, const char *field)
-{
-	FILE *f = fopen(name, "r");
-	size_t len = strlen(field);
-	char line[256];
-	long n = -1;
-
-	while (f && n < 0 && fgets(line, sizeof(line), f))
-		if (!len || (!strncmp(line, field, len) && line[len] == ' '))
-			n = atol(line + len);
-	if (f)
-		fclose(f);
-	return n;
-}
-
 /* run @call in a cgroup of its own; its status as of waitpid() */
 static int in_cgroup(const char *limit, int (*call)(void))
 {
@@ -102,7 +86,7 @@ static void end_cgroup(void)
 static int read_holes_often(void)
 {
 	const long bytes = hole_pages * file.page, index = 4 * file.page;
-	long before = number(CGROUP "/memory.stat", "file"), charged;
+	long before = number_in(CGROUP "/memory.stat", "file"), charged;
 	size_t i, n;
 
 	for (n = 0; n < 64; n++) {
@@ -111,11 +95,11 @@ static int read_holes_often(void)
 		for (i = 0; i < hole_pages; i++)
 			expect(!*(volatile char *)(p + i * file.page), "page %zu", i);
 	}
-	charged = number(CGROUP "/memory.stat", "file") - before;
+	charged = number_in(CGROUP "/memory.stat", "file") - before;
 	/* the chunk index is read through the page cache */
 	expect(file.active ? charged <= index : charged >= bytes,
 	       "%ld bytes of page cache charged", charged);
-	expect(!file.active || number(CGROUP "/memory.stat", "anon") < (long)MB,
+	expect(!file.active || number_in(CGROUP "/memory.stat", "anon") < (long)MB,
 	       "anonymous memory charged");
 	return 0;
 }
@@ -143,7 +127,7 @@ static int memcg_tight_limit(void)
 {
 	/* folios of holes that Linux 7 reads ahead may be all that fits 8 MiB */
 	int status = in_cgroup(file.active ? "8M" : "32M", read_all);
-	long killed = number(CGROUP "/memory.events", "oom_kill");
+	long killed = number_in(CGROUP "/memory.events", "oom_kill");
 
 	end_cgroup();
 	expect(!killed, "%ld processes killed", killed);
@@ -167,7 +151,7 @@ static int write_holes_often(void)
 static int memcg_kills_writer(void)
 {
 	int status = in_cgroup("8M", write_holes_often);
-	long killed = number(CGROUP "/memory.events", "oom_kill");
+	long killed = number_in(CGROUP "/memory.events", "oom_kill");
 
 	end_cgroup();
 	expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && killed == 1,
@@ -275,9 +259,9 @@ static int swap_under_pressure(void)
 /* until KSM has seen everything twice, which is what it needs to merge */
 static int ksm_scans(void)
 {
-	long scans = number(KSM "full_scans", ""), i;
+	long scans = number_in(KSM "full_scans", ""), i;
 
-	for (i = 0; i < 3000 && number(KSM "full_scans", "") < scans + 3; i++)
+	for (i = 0; i < 3000 && number_in(KSM "full_scans", "") < scans + 3; i++)
 		usleep(20000);
 	expect(i < 3000, "KSM does not scan");
 	return 0;
@@ -289,7 +273,7 @@ static int ksm_scans(void)
  */
 static int ksm_counts_its_own(void)
 {
-	long before = number(KSM "ksm_zero_pages", "");
+	long before = number_in(KSM "ksm_zero_pages", "");
 	size_t i, own = 64;
 	char *p, *q;
 
@@ -305,27 +289,27 @@ static int ksm_counts_its_own(void)
 	for (i = 0; i < hole_pages; i++)
 		(void)*(volatile char *)(p + i * file.page);
 	expect_ok(ksm_scans());
-	expect(number(KSM "ksm_zero_pages", "") == before, "mapped: %ld",
-	       number(KSM "ksm_zero_pages", ""));
+	expect(number_in(KSM "ksm_zero_pages", "") == before, "mapped: %ld",
+	       number_in(KSM "ksm_zero_pages", ""));
 
 	/* zeros that a process has written are KSM's to merge: the counter is alive */
 	for (i = 0; i < own; i++)
 		*(volatile char *)(q + i * file.page) = 0;
 	expect_ok(ksm_scans());
-	expect(number(KSM "ksm_zero_pages", "") == before + (long)own,
-	       "%ld pages merged", number(KSM "ksm_zero_pages", "") - before);
+	expect(number_in(KSM "ksm_zero_pages", "") == before + (long)own,
+	       "%ld pages merged", number_in(KSM "ksm_zero_pages", "") - before);
 	expect(maps_zero_page(q) && !q[0], "not merged into the zero page");
 	/* in all the ways that pages go */
 	q[0] = 1;
-	expect(number(KSM "ksm_zero_pages", "") == before + (long)own - 1, "written");
+	expect(number_in(KSM "ksm_zero_pages", "") == before + (long)own - 1, "written");
 	expect(!madvise(p, file.page * 16, MADV_DONTNEED), "dontneed");
 	p[16 * file.page] = 1;
 	expect(!munmap(p, hole_pages * file.page), "munmap");
-	expect(number(KSM "ksm_zero_pages", "") == before + (long)own - 1,
-	       "unmapped: %ld", number(KSM "ksm_zero_pages", ""));
+	expect(number_in(KSM "ksm_zero_pages", "") == before + (long)own - 1,
+	       "unmapped: %ld", number_in(KSM "ksm_zero_pages", ""));
 	expect(!munmap(q, hole_pages * file.page), "munmap");
-	expect(number(KSM "ksm_zero_pages", "") == before, "%ld left",
-	       number(KSM "ksm_zero_pages", "") - before);
+	expect(number_in(KSM "ksm_zero_pages", "") == before, "%ld left",
+	       number_in(KSM "ksm_zero_pages", "") - before);
 	return 0;
 }
 
@@ -341,8 +325,8 @@ static int ksm_merges_written(void)
 	for (i = 1; i < hole_pages; i += 2)
 		(void)*(volatile char *)(p + i * file.page);
 	expect_ok(ksm_scans());
-	expect(number(KSM "pages_sharing", "") > 100, "%ld pages sharing",
-	       number(KSM "pages_sharing", ""));
+	expect(number_in(KSM "pages_sharing", "") > 100, "%ld pages sharing",
+	       number_in(KSM "pages_sharing", ""));
 	p[7] = 8;
 	for (i = 1; i < hole_pages; i++)
 		expect(p[i * file.page + 7] == (i % 2 ? 0 : 7) && !p[i * file.page],
