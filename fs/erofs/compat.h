@@ -12,6 +12,22 @@
 #include "internal.h"
 #include "zeropage.h"
 
+/* what @pos of a buffer's mapping holds, for the functions below */
+static inline void *erofs_buf_cached(struct erofs_buf *buf, erofs_off_t pos)
+{
+	struct folio *folio = filemap_get_folio(buf->mapping, pos >> PAGE_SHIFT);
+
+	if (IS_ERR(folio))
+		return ERR_PTR(-EAGAIN);
+	if (!folio_test_uptodate(folio)) {
+		folio_put(folio);
+		return ERR_PTR(-EAGAIN);
+	}
+	buf->page = folio_file_page(folio, pos >> PAGE_SHIFT);
+	buf->base = kmap_local_page(buf->page);
+	return buf->base + offset_in_page(pos);
+}
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)	/* ---- 6.12 ---- */
 
 #include <linux/pfn_t.h>
@@ -83,18 +99,8 @@ static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
 static inline void *erofs_inode_meta_cached_at(struct erofs_buf *buf,
 					       erofs_off_t pos)
 {
-	struct folio *folio = filemap_get_folio(buf->mapping, pos >> PAGE_SHIFT);
-
-	if (IS_ERR(folio))
-		return ERR_PTR(-EAGAIN);
-	if (!folio_test_uptodate(folio)) {
-		folio_put(folio);
-		return ERR_PTR(-EAGAIN);
-	}
-	buf->page = folio_file_page(folio, pos >> PAGE_SHIFT);
-	buf->base = kmap_local_page(buf->page);
 	buf->kmap_type = EROFS_KMAP;
-	return buf->base + offset_in_page(pos);
+	return erofs_buf_cached(buf, pos);
 }
 
 /* block addresses in a chunk index have 32 bits */
@@ -210,19 +216,7 @@ static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
 static inline void *erofs_inode_meta_cached_at(struct erofs_buf *buf,
 					       erofs_off_t pos)
 {
-	struct folio *folio;
-
-	pos += buf->off;
-	folio = filemap_get_folio(buf->mapping, pos >> PAGE_SHIFT);
-	if (IS_ERR(folio))
-		return ERR_PTR(-EAGAIN);
-	if (!folio_test_uptodate(folio)) {
-		folio_put(folio);
-		return ERR_PTR(-EAGAIN);
-	}
-	buf->page = folio_file_page(folio, pos >> PAGE_SHIFT);
-	buf->base = kmap_local_page(buf->page);
-	return buf->base + offset_in_page(pos);
+	return erofs_buf_cached(buf, pos + buf->off);
 }
 
 /* block addresses in a chunk index have 32 bits or 48 */
