@@ -14,6 +14,10 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 
+# what a shell runs in the background ignores SIGINT, and so would all that a test starts
+[ -n "${KTAP_SIGNALS-}" ] ||
+	exec env --default-signal=HUP,INT,TERM KTAP_SIGNALS=default "$0" "$@"
+
 ktap_count=0
 ktap_failed=0
 
