@@ -123,12 +123,16 @@ template() {
 
 	template_ram=$dir/ram.img
 	template_image=$build/tests/template.erofs
-	[ -e "$template_ram" ] || "$top/scripts/make-template" --out "$dir" >&2
-	if ! [ "$template_image" -nt "$template_ram" ] ||
-	   ! [ "$template_image" -nt "$build/bin/mkfs.erofs" ]; then
-		mkdir -p "$build/tests"
-		"$build/bin/mkfs.erofs" --sparse "$template_image" "$template_ram" >&2
-	fi
+	mkdir -p "$build/tests"
+	# tests of two kernel lines may come here at once
+	{
+		flock 9
+		[ -e "$template_ram" ] || "$top/scripts/make-template" --out "$dir" >&2 9>&-
+		if ! [ "$template_image" -nt "$template_ram" ] ||
+		   ! [ "$template_image" -nt "$build/bin/mkfs.erofs" ]; then
+			"$build/bin/mkfs.erofs" --sparse "$template_image" "$template_ram" >&2
+		fi
+	} 9>"$build/tests/template.lock"
 }
 
 skip() {
