@@ -62,7 +62,7 @@ static inline vm_fault_t erofs_vmf_insert_pmd(struct vm_fault *vmf,
 }
 
 static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp,
-							  unsigned int order)
+						      unsigned int order)
 {
 	return filemap_alloc_folio(gfp, order);
 }
@@ -177,7 +177,7 @@ static inline vm_fault_t erofs_vmf_insert_pmd(struct vm_fault *vmf,
 }
 
 static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp,
-							  unsigned int order)
+						      unsigned int order)
 {
 	return filemap_alloc_folio(gfp, order, NULL);
 }

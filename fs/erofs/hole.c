@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Finding the holes of chunk-based files.
+ * Finding the holes of chunk-based files; those of compressed ones are found in
+ * hole_zip.c.
  *
  * A chunk-based inode is followed by one entry for each chunk: a 4-byte block
  * address (block map) or an 8-byte struct erofs_inode_chunk_index.  A chunk whose
@@ -286,9 +287,15 @@ int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
 	return ret;
 }
 
+static bool erofs_in_extents(struct inode *inode)
+{
+	return IS_ENABLED(CONFIG_EROFS_FS_ZEROPAGE_ZIP) &&
+		EROFS_I(inode)->datalayout != EROFS_INODE_CHUNK_BASED;
+}
+
 /**
  * erofs_hole_run - find how far a hole, or data, goes on from a page
- * @inode: a chunk-based inode
+ * @inode: an inode that erofs_may_have_holes()
  * @index: the page to start from, which must lie within the file
  * @end: in: the page after the last that matters; out: that after the run
  *
@@ -302,6 +309,8 @@ int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
 	pgoff_t hole_end = *end;
 	int ret;
 
+	if (erofs_in_extents(inode))
+		return erofs_zip_hole_run(inode, index, end);
 	ret = erofs_chunk_index_init(&ci, inode);
 	if (!ret)
 		ret = erofs_hole_end(&ci, index, &hole_end);
@@ -317,7 +326,7 @@ int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
 
 /**
  * erofs_hole_around - find the hole around a page
- * @inode: a chunk-based inode
+ * @inode: an inode that erofs_may_have_holes()
  * @index: the page, which must lie within the file
  * @first: in: the first page that matters; out: the first of the hole
  * @end: in: the page after the last that matters; out: that after the hole
@@ -335,6 +344,8 @@ int erofs_hole_around(struct inode *inode, pgoff_t index, pgoff_t *first,
 	u64 chunk;
 	int err;
 
+	if (erofs_in_extents(inode))
+		return erofs_zip_hole_around(inode, index, first, end);
 	err = erofs_chunk_index_init(&ci, inode);
 	if (err)
 		return err;

@@ -13,8 +13,21 @@ struct erofs_chunk_place {
 
 int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
 		      struct erofs_chunk_place *place);
+/* can this file have holes that we know how to find? */
+static inline bool erofs_may_have_holes(struct inode *inode)
+{
+	const unsigned int layout = EROFS_I(inode)->datalayout;
+
+	return layout == EROFS_INODE_CHUNK_BASED ||
+		(IS_ENABLED(CONFIG_EROFS_FS_ZEROPAGE_ZIP) &&
+		 erofs_inode_is_data_compressed(layout));
+}
+
 int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end);
 int erofs_hole_around(struct inode *inode, pgoff_t index, pgoff_t *first,
 		      pgoff_t *end);
+int erofs_zip_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end);
+int erofs_zip_hole_around(struct inode *inode, pgoff_t index, pgoff_t *first,
+			  pgoff_t *end);
 
 #endif	/* __EROFS_HOLE_H */

@@ -3,11 +3,10 @@
  * Faults on holes map the shared zero page.
  *
  * A hole of a file that is mapped is filled with page-cache pages of zeros by the
- * generic fault path, one for each page touched.  Here a read fault on a hole of a
- * chunk-based file puts zero PTEs into the page table instead, as a read fault on
- * anonymous memory does, and for the whole neighbourhood of the fault at once:
- * the part of the hole around it that lies within the VMA and within the page
- * table.
+ * generic fault path, one for each page touched.  Here a read fault on a hole puts
+ * zero PTEs into the page table instead, as a read fault on anonymous memory does,
+ * and for the whole neighbourhood of the fault at once: the part of the hole around
+ * it that lies within the VMA and within the page table.
  *
  * Why a zero PTE is safe in these mappings:
  *
@@ -167,7 +166,7 @@ static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
 }
 
 /**
- * erofs_zeropage_fault - ->fault of chunk-based files
+ * erofs_zeropage_fault - ->fault of files that may have holes
  * @vmf: the fault
  *
  * A read fault maps the hole around it.  So does a first write, in a smaller window:
@@ -208,7 +207,7 @@ vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 }
 
 /**
- * erofs_zeropage_map_pages - ->map_pages of chunk-based files
+ * erofs_zeropage_map_pages - ->map_pages of files that may have holes
  * @vmf: the fault
  * @start: first page of the file
  * @end: last page
@@ -236,7 +235,7 @@ static const struct vm_operations_struct erofs_zeropage_vm_ops = {
  * @end: of its end
  * @mixed: set to whether the mapping has to be VM_MIXEDMAP
  *
- * Mappings of chunk-based files get the fault handler of this file or, where the
+ * Mappings of files that may have holes get the fault handler of this file or, where the
  * mount asks for it, that of zeropage_huge.c.
  *
  * Return: the operations, or NULL for the generic ones.
@@ -248,7 +247,7 @@ erofs_zeropage_vma_ops(struct inode *inode, unsigned long start,
 	const struct vm_operations_struct *huge;
 
 	*mixed = false;
-	if (EROFS_I(inode)->datalayout != EROFS_INODE_CHUNK_BASED)
+	if (!erofs_may_have_holes(inode))
 		return NULL;
 	huge = erofs_zeropage_huge_ops(inode, start, end);
 	*mixed = huge;

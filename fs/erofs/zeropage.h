@@ -7,7 +7,7 @@
 #include <linux/splice.h>
 
 #ifdef CONFIG_EROFS_FS_ZEROPAGE
-#include "internal.h"
+#include "hole.h"
 
 /* what a mount has done, see Documentation/zeropage.md; on each CPU */
 struct erofs_zeropage_stats {
@@ -41,7 +41,7 @@ static inline bool erofs_zeropage_active(struct inode *inode)
 {
 	struct erofs_zeropage *zp = erofs_zeropage(inode);
 
-	return EROFS_I(inode)->datalayout == EROFS_INODE_CHUNK_BASED &&
+	return erofs_may_have_holes(inode) &&
 		READ_ONCE(erofs_zeropage_enabled) && zp &&
 		READ_ONCE(zp->enabled);
 }
@@ -86,7 +86,9 @@ static inline int erofs_zeropage_huge_get(struct erofs_zeropage *zp)
 {
 	return -EOPNOTSUPP;
 }
+
 static inline void erofs_zeropage_huge_put(struct erofs_zeropage *zp) {}
+
 static inline const struct vm_operations_struct *
 erofs_zeropage_huge_ops(struct inode *inode, unsigned long start,
 			unsigned long end)
@@ -98,6 +100,7 @@ erofs_zeropage_huge_ops(struct inode *inode, unsigned long start,
 #else
 static inline int erofs_zeropage_init_sb(struct super_block *sb) { return 0; }
 static inline void erofs_zeropage_exit_sb(struct super_block *sb) {}
+
 static inline const struct vm_operations_struct *
 erofs_zeropage_vma_ops(struct inode *inode, unsigned long start,
 		       unsigned long end, bool *mixed)
@@ -105,8 +108,10 @@ erofs_zeropage_vma_ops(struct inode *inode, unsigned long start,
 	*mixed = false;
 	return NULL;
 }
+
 #define erofs_zeropage_read_iter(iocb, to)	filemap_read(iocb, to, 0)
 #define erofs_zeropage_splice_read	filemap_splice_read
+
 static inline bool erofs_zeropage_readahead(struct readahead_control *rac,
 					    struct inode *inode)
 {

@@ -54,7 +54,7 @@ int erofs_zeropage_huge_get(struct erofs_zeropage *zp)
 						      HPAGE_PMD_ORDER);
 		if (erofs_huge_zero) {
 			++erofs_huge_users;
-			/* pairs with the read in erofs_zeropage_huge_fault() */
+			/* pairs with erofs_zeropage_huge_fault() */
 			smp_store_release(&zp->huge_zero, erofs_huge_zero);
 		} else {
 			err = -ENOMEM;
@@ -85,7 +85,7 @@ static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
 	struct inode *inode = erofs_file_inode(vma->vm_file);
 	unsigned long start = ALIGN_DOWN(vmf->address, PMD_SIZE);
 	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
-	struct folio *zero = smp_load_acquire(&erofs_zeropage(inode)->huge_zero);
+	struct folio *zero;
 	pgoff_t first, end;
 
 	if (order != PMD_ORDER || start < vma->vm_start ||
@@ -93,6 +93,8 @@ static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
 		return VM_FAULT_FALLBACK;
 	if (vmf->flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE))
 		return VM_FAULT_FALLBACK;
+	/* pairs with erofs_zeropage_huge_get() */
+	zero = smp_load_acquire(&erofs_zeropage(inode)->huge_zero);
 	/* write protection of what is not there yet is kept in PTEs */
 	if (!zero || userfaultfd_wp(vma) || !erofs_zeropage_wanted(vmf))
 		return VM_FAULT_FALLBACK;
@@ -134,7 +136,7 @@ static const struct vm_operations_struct erofs_zeropage_huge_vm_ops = {
 
 /**
  * erofs_zeropage_huge_ops - may a new mapping have huge zero mappings?
- * @inode: of a chunk-based file
+ * @inode: of a file that may have holes
  * @start: address
  * @end: of its end
  *
