@@ -14,9 +14,10 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
 
-# what a shell runs in the background ignores SIGINT, and so would all that a test starts
+# Signals that whoever started this ignores would be ignored by all that a test starts,
+# as SIGINT is in the background of a shell
 [ -n "${KTAP_SIGNALS-}" ] ||
-	exec env --default-signal=HUP,INT,TERM KTAP_SIGNALS=default "$0" "$@"
+	exec env --default-signal KTAP_SIGNALS=default "$0" "$@"
 
 ktap_count=0
 ktap_failed=0
