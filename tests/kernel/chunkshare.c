@@ -191,7 +191,9 @@ static int memory_is_that_of_chunks(void)
 	after = cached_kb();
 	printf("# %ld kB of page cache for %ld kB of distinct chunks\n", after - before,
 	       chunks);
-	expect(after - before >= chunks * 99 / 100 && after - before <= chunks * 103 / 100 + 256,
+	/* what else is cached comes and goes */
+	expect(after - before >= chunks * 99 / 100 - 256 &&
+	       after - before <= chunks * 103 / 100 + 256,
 	       "%ld kB for %ld", after - before, chunks);
 	for (i = 0; i < 3; i++)
 		expect(!cached_pages(m[i].fd), "%ld pages in file %d's own cache",
