@@ -31,6 +31,7 @@
 #include <fcntl.h>
 #include <mntent.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <regex.h>
 #include <signal.h>
@@ -472,6 +473,36 @@ static void load_erofs(void)
 }
 
 /*
+ * The network of scripts/vm --net, if there is one: in 10.0.0.0/8, with the last byte
+ * of the hardware's address.
+ */
+static void join_network(void)
+{
+	char *device = find_device("/sys/bus/virtio/devices", "device", "0x0001");
+	char *argv[] = { "modprobe", "virtio_net", NULL };
+	struct ifreq request = { .ifr_name = "eth0" };
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	int fd;
+
+	if (!device)
+		return;
+	free(device);
+	if (waitpid(spawn(argv, -1, 2), NULL, 0) < 0)
+		fatal("modprobe");
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &request))
+		fatal("eth0");
+	addr.sin_addr.s_addr = htonl(10U << 24 | (request.ifr_hwaddr.sa_data[5] & 0xff));
+	memcpy(&request.ifr_addr, &addr, sizeof(addr));
+	if (ioctl(fd, SIOCSIFADDR, &request))
+		fatal("address of eth0");
+	request.ifr_flags = IFF_UP;
+	if (ioctl(fd, SIOCSIFFLAGS, &request))
+		fatal("set up eth0");
+	close(fd);
+}
+
+/*
  * Nodes whose first open loads the module behind them: KVM takes a second under
  * TCG, and few commands want it.  The alias says which KVM belongs to this CPU.
  */
@@ -765,6 +796,7 @@ int main(void)
 	set_environment();
 	make_nodes();
 	load_erofs();
+	join_network();
 	open_log();
 	fprintf(stderr, "%s\n", READY);
 	status = run_command();
