@@ -132,6 +132,11 @@ accel_options() {
 	esac
 }
 
+# host_cpu - the kind of CPU, as far as a name can tell
+host_cpu() {
+	sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1 | tr -d '",\\'
+}
+
 # make_initrd FILE LINE COMMAND... - the initramfs that has PID 1 run this command
 make_initrd() {
 	local file=$1 line=$2 dir
