@@ -15,7 +15,7 @@
 #define EROFS_CHUNK_REGION	BIT(EROFS_CHUNK_REGION_BITS)
 
 /* folios are smaller than what a PMD entry maps, see chunkshare.c */
-#define EROFS_CHUNK_MAX_ORDER	4
+#define EROFS_CHUNK_MAX_ORDER	5
 
 /* the pages of one device, or of a file that is mounted */
 struct erofs_chunk_cache {

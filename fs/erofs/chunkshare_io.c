@@ -17,6 +17,9 @@
 /* pages that fadvise() has read between two looks at signals */
 #define EROFS_CHUNK_STRETCH	512
 
+/* pages of the largest folio */
+#define EROFS_CHUNK_FOLIO	BIT(EROFS_CHUNK_MAX_ORDER)
+
 const struct address_space_operations erofs_chunk_aops = {
 	.migrate_folio	= filemap_migrate_folio,
 };
@@ -188,13 +191,17 @@ void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 	end = index + min(nr, eof - index);
 	blk_start_plug(&plug);
 	while (index < end) {
+		const pgoff_t nr = min(end, ALIGN(index + 1, EROFS_CHUNK_REGION)) - index;
 		struct erofs_chunk_run run = {
-			.nr = min(end, ALIGN(index + 1, EROFS_CHUNK_REGION)) - index,
+			.nr = nr + EROFS_CHUNK_FOLIO - 1,
 		};
 		int data = erofs_chunk_find(inode, index, false, &run);
 
 		if (data < 0 || (data && erofs_chunk_region_use(inode, index, true)))
 			break;
+		/* so that folios do not get smaller to the end of each request */
+		run.nr = min(run.nr, !data ? nr :
+			     ALIGN(run.page + nr, EROFS_CHUNK_FOLIO) - run.page);
 		/* a hole that the mark falls into passes it on to what follows */
 		if (!data && mark - index < run.nr)
 			mark = index + run.nr;
@@ -323,6 +330,57 @@ static struct folio *erofs_chunk_read_next(struct file *file,
 	return erofs_chunk_read_folio(file, run);
 }
 
+/* @run without its first @nr pages */
+static void erofs_chunk_skip(struct erofs_chunk_run *run, pgoff_t nr)
+{
+	run->page += nr;
+	run->pos += (erofs_off_t)nr << PAGE_SHIFT;
+	run->nr -= nr;
+}
+
+/*
+ * Copy @count bytes that lie in one run, which begins with the page of the first;
+ * of @count + @more the caller knows that they will be wanted.
+ */
+static ssize_t erofs_chunk_copy(struct kiocb *iocb, struct iov_iter *to,
+				size_t count, size_t more,
+				struct erofs_chunk_run *run)
+{
+	struct file *file = iocb->ki_filp;
+	struct folio *last = NULL;
+	size_t done = 0;
+
+	while (done < count) {
+		const pgoff_t index = iocb->ki_pos >> PAGE_SHIFT;
+		const size_t ofs = offset_in_page(iocb->ki_pos);
+		struct folio *folio;
+		size_t start, len, n;
+
+		if (fatal_signal_pending(current))
+			return done ? done : -EINTR;
+		folio = erofs_chunk_read_next(file, run, index,
+					      DIV_ROUND_UP(ofs + count - done + more,
+							   PAGE_SIZE));
+		if (IS_ERR(folio))
+			return done ? done : PTR_ERR(folio);
+		start = (run->page - folio->index) * PAGE_SIZE + ofs;
+		len = min(count - done, folio_size(folio) - start);
+		n = copy_folio_to_iter(folio, start, len, to);
+		if (folio != last)
+			folio_mark_accessed(folio);
+		last = folio;	/* to compare with only */
+		folio_put(folio);
+		iocb->ki_pos += n;
+		done += n;
+		file->f_ra.prev_pos = iocb->ki_pos;
+		if (n < len)
+			return done ? done : -EFAULT;
+		erofs_chunk_skip(run, (iocb->ki_pos >> PAGE_SHIFT) - index);
+		cond_resched();
+	}
+	return done;
+}
+
 /**
  * erofs_chunk_read - read from a shared file
  * @iocb: file and position
@@ -333,59 +391,40 @@ static struct folio *erofs_chunk_read_next(struct file *file,
  */
 ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to, size_t count)
 {
-	struct file *file = iocb->ki_filp;
-	struct inode *inode = file_inode(file);
-	struct folio *last = NULL;
+	struct inode *inode = file_inode(iocb->ki_filp);
 	const loff_t size = i_size_read(inode);
 	size_t done = 0;
-	int err = 0;
+	ssize_t ret = 0;
 
 	count = min_t(u64, count, max(size - iocb->ki_pos, 0));
 	while (done < count) {
-		const pgoff_t index = iocb->ki_pos >> PAGE_SHIFT;
 		const size_t ofs = offset_in_page(iocb->ki_pos);
 		struct erofs_chunk_run run = {
 			.nr = DIV_ROUND_UP(ofs + count - done, PAGE_SIZE),
 		};
-		const pgoff_t nr = run.nr;
-		size_t len, n;
+		size_t len;
 
-		if (fatal_signal_pending(current)) {
-			err = -EINTR;
-			break;
-		}
-		err = erofs_chunk_find(inode, index, false, &run);
-		if (err < 0)
+		ret = erofs_chunk_find(inode, iocb->ki_pos >> PAGE_SHIFT, false, &run);
+		if (ret < 0)
 			break;
 		len = min_t(u64, count - done, ((u64)run.nr << PAGE_SHIFT) - ofs);
-		if (!err) {
-			n = iov_iter_zero(len, to);
-		} else {
-			struct folio *folio;
-			size_t start;
-
-			folio = erofs_chunk_read_next(file, &run, index, nr);
-			err = PTR_ERR_OR_ZERO(folio);
-			if (err)
+		if (ret) {
+			ret = erofs_chunk_copy(iocb, to, len, count - done - len, &run);
+			if (ret < 0)
 				break;
-			start = (run.page - folio->index) * PAGE_SIZE + ofs;
-			len = min(len, folio_size(folio) - start);
-			n = copy_folio_to_iter(folio, start, len, to);
-			if (folio != last)
-				folio_mark_accessed(folio);
-			last = folio;	/* to compare with only */
-			folio_put(folio);
+		} else {
+			ret = iov_iter_zero(len, to);
+			iocb->ki_pos += ret;
+			iocb->ki_filp->f_ra.prev_pos = iocb->ki_pos;
 		}
-		iocb->ki_pos += n;
-		done += n;
-		file->f_ra.prev_pos = iocb->ki_pos;
-		if (n < len) {
-			err = -EFAULT;
+		done += ret;
+		if (ret < (ssize_t)len) {
+			ret = -EFAULT;
 			break;
 		}
 		cond_resched();
 	}
-	return done ? done : err;
+	return done ? done : ret;
 }
 
 /* read ahead what is there of [@index, @end), or drop it from the caches */

@@ -228,6 +228,37 @@ static void erofs_entry_place(struct erofs_chunk_index *ci, const void *entry,
 		*block = erofs_index_place(ci->inode, entry, device_id);
 }
 
+/* how many of the @nr entries from @entry on are of chunks of @pages stored in a row */
+static unsigned int erofs_entries_stored(struct erofs_chunk_index *ci,
+					 const void *entry, unsigned int nr,
+					 pgoff_t pages)
+{
+	unsigned int first_id, id, i;
+	u64 first, block;
+
+	erofs_entry_place(ci, entry, &first_id, &first);
+	if (ci->unit == EROFS_BLOCK_MAP_ENTRY_SIZE) {
+		const __le32 *addr = entry;
+
+		/* no chunk is where the address is that means a hole */
+		nr = min_t(u64, nr, 1 + (U32_MAX - 1 - first) / pages);
+		for (i = 1; i < nr; ++i)
+			if (le32_to_cpu(addr[i]) != (u32)(first + i * pages))
+				break;
+		return i;
+	}
+	for (i = 1; i < nr; ++i) {
+		const void *next = entry + i * ci->unit;
+
+		if (erofs_entry_is_hole(ci, next))
+			break;
+		erofs_entry_place(ci, next, &id, &block);
+		if (id != first_id || block != first + i * pages)
+			break;
+	}
+	return i;
+}
+
 /**
  * erofs_chunk_place - find where a page and those that follow it are stored
  * @inode: a chunk-based inode, with blocks of a page
@@ -245,9 +276,9 @@ int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
 {
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	struct erofs_chunk_index ci;
-	unsigned int device_id, i, nr;
 	pgoff_t pages, skip, run;
-	u64 chunk, block;
+	unsigned int i, nr;
+	u64 chunk;
 	void *entry;
 	int ret;
 
@@ -265,21 +296,12 @@ int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
 	nr = min3(ci.nr - chunk, (PAGE_SIZE - offset_in_page(entry)) / ci.unit,
 		  (u64)DIV_ROUND_UP(skip + place->nr, pages));
 	ret = !erofs_entry_is_hole(&ci, entry);
-	if (!ret) {
-		i = erofs_entries_run(&ci, entry, nr, true);
-	} else {
+	if (ret) {
 		erofs_entry_place(&ci, entry, &place->device_id, &place->block);
-		for (i = 1; i < nr; ++i) {
-			const void *next = entry + i * ci.unit;
-
-			if (erofs_entry_is_hole(&ci, next))
-				break;
-			erofs_entry_place(&ci, next, &device_id, &block);
-			if (device_id != place->device_id ||
-			    block != place->block + i * pages)
-				break;
-		}
+		i = erofs_entries_stored(&ci, entry, nr, pages);
 		place->block += skip;
+	} else {
+		i = erofs_entries_run(&ci, entry, nr, true);
 	}
 	run = min_t(pgoff_t, i * pages - skip, eof - index);
 	place->nr = min(place->nr, run);
