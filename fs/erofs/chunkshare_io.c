@@ -191,17 +191,17 @@ void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 	end = index + min(nr, eof - index);
 	blk_start_plug(&plug);
 	while (index < end) {
-		const pgoff_t nr = min(end, ALIGN(index + 1, EROFS_CHUNK_REGION)) - index;
+		const pgoff_t part = min(end, ALIGN(index + 1, EROFS_CHUNK_REGION)) - index;
 		struct erofs_chunk_run run = {
-			.nr = nr + EROFS_CHUNK_FOLIO - 1,
+			.nr = part + EROFS_CHUNK_FOLIO - 1,
 		};
 		int data = erofs_chunk_find(inode, index, false, &run);
 
 		if (data < 0 || (data && erofs_chunk_region_use(inode, index, true)))
 			break;
 		/* so that folios do not get smaller to the end of each request */
-		run.nr = min(run.nr, !data ? nr :
-			     ALIGN(run.page + nr, EROFS_CHUNK_FOLIO) - run.page);
+		run.nr = min(run.nr, !data ? part :
+			     ALIGN(run.page + part, EROFS_CHUNK_FOLIO) - run.page);
 		/* a hole that the mark falls into passes it on to what follows */
 		if (!data && mark - index < run.nr)
 			mark = index + run.nr;
