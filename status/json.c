@@ -84,6 +84,13 @@ static void print_sharing(FILE *out, const struct sharing *sharing)
 	fputc('}', out);
 }
 
+static void print_chunk_share(FILE *out, const struct chunk_share *chunks)
+{
+	fprintf(out, "{\"cached_bytes\": %" PRIu64, chunks->cached_bytes);
+	print_number(out, "regions_unmapped", chunks->regions_unmapped);
+	fputc('}', out);
+}
+
 static void print_filesystem(FILE *out, const struct filesystem *fs)
 {
 	size_t i;
@@ -115,6 +122,11 @@ static void print_filesystem(FILE *out, const struct filesystem *fs)
 	fputs(", \"sharing\": ", out);
 	if (fs->has_sharing)
 		print_sharing(out, &fs->sharing);
+	else
+		fputs("null", out);
+	fputs(", \"chunk_share\": ", out);
+	if (fs->has_chunk_share)
+		print_chunk_share(out, &fs->chunk_share);
 	else
 		fputs("null", out);
 	fputc('}', out);

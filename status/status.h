@@ -34,6 +34,11 @@ struct sharing {
 	unsigned int domain_mounts;
 };
 
+/* /sys/fs/erofs/NAME/chunk_share, see Documentation/chunk-sharing.md */
+struct chunk_share {
+	uint64_t cached_bytes, regions_unmapped;
+};
+
 /* a mounted file system, which may be seen at many places or at none */
 struct filesystem {
 	char *name;		/* its folder in /sys/fs/erofs, or NULL: not known */
@@ -44,9 +49,10 @@ struct filesystem {
 	bool wanted;		/* drop_others() keeps it */
 	struct mount_point *points;
 	size_t nr_points;
-	bool has_zeropage, has_sharing;
+	bool has_zeropage, has_sharing, has_chunk_share;
 	struct zeropage zeropage;
 	struct sharing sharing;
+	struct chunk_share chunk_share;
 };
 
 struct status {

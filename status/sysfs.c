@@ -80,6 +80,11 @@ FILES_OF(sharing) = {
 	{}
 };
 
+FILES_OF(chunk_share) = {
+	FILE_OF(chunk_share, cached_bytes), FILE_OF(chunk_share, regions_unmapped),
+	{}
+};
+
 /* all numbers of a folder, or false */
 static bool read_numbers(void *numbers, const struct file *file, const char *name,
 			 const char *part)
@@ -130,6 +135,8 @@ static int read_filesystem(struct status *status, const char *name)
 	fs->has_sharing = read_numbers(&fs->sharing, sharing_files, name, "ishare") &&
 		read_line(fs->sharing.domain, sizeof(fs->sharing.domain),
 			  "fs/erofs/%s/ishare/domain", name);
+	fs->has_chunk_share = read_numbers(&fs->chunk_share, chunk_share_files, name,
+					   "chunk_share");
 	if (read_line(line, sizeof(line), "class/block/%s/loop/backing_file", name)) {
 		fs->backing_file = strdup(line);
 		if (!fs->backing_file)

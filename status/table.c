@@ -140,6 +140,14 @@ static void print_sums(FILE *out, const struct status *status)
 	fputc('\n', out);
 }
 
+static void print_chunks(FILE *out, const struct filesystem *fs)
+{
+	char cached[16];
+
+	fprintf(out, "Chunks of %s: %s cached, once for all files that refer to them.\n", fs->name,
+		status_size(fs->chunk_share.cached_bytes, cached));
+}
+
 static void print_remarks(FILE *out, const struct status *status)
 {
 	bool upstream = false;
@@ -150,8 +158,11 @@ static void print_remarks(FILE *out, const struct status *status)
 			status->loaded ? "" : ", and the erofs module is not loaded");
 		return;
 	}
-	for (i = 0; i < status->nr_fs; i++)
+	for (i = 0; i < status->nr_fs; i++) {
+		if (status->fs[i].has_chunk_share)
+			print_chunks(out, &status->fs[i]);
 		upstream |= status->fs[i].inode_share && !status->fs[i].has_sharing;
+	}
 	if (!status->has_zeropage)
 		fputs("Zero page: this kernel's erofs module has none; holes take page cache.\n",
 		      out);

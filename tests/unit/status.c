@@ -160,7 +160,8 @@ static int all_is_shown(void)
 		", \"write_faults\": 3, \"zero_pages\": 1000, \"mapped_bytes\": 4096000",
 		", \"read_bytes\": 1234567}, \"sharing\": {\"domain\": \"erofs_ishare-12\"",
 		", \"domain_mounts\": 2, \"files\": 7, \"pages\": 512",
-		", \"cached_bytes\": 2097152, \"saved_bytes\": 2097152}}", NULL
+		", \"cached_bytes\": 2097152, \"saved_bytes\": 2097152}",
+		", \"chunk_share\": {\"cached_bytes\": 12345678, \"regions_unmapped\": 3}}", NULL
 	};
 	static const char *const row[] = {
 		"\nloop0      on            5     4000 kB     1206 kB",
@@ -180,6 +181,9 @@ static int all_is_shown(void)
 	put_zeropage("loop0", "7:0\n");
 	put_sharing("loop0", "erofs_ishare-12\n");
 	put("sys/class/block/loop0/loop/backing_file", "/srv/web.erofs\n");
+	put("sys/fs/erofs/loop0/chunk_share/cached_bytes", "12345678\n");
+	put("sys/fs/erofs/loop0/chunk_share/regions_unmapped", "3\n");
+	put("sys/fs/erofs/loop1/chunk_share/cached_bytes", "1\n");
 	put_zeropage("loop1", "7:1\n");
 	put_sharing("loop1", "erofs_ishare-12\n");
 	put_zeropage("erofs-3", "0:45\n");
@@ -194,9 +198,11 @@ static int all_is_shown(void)
 	text = shown(status_json);
 	expect(has(text, object), "%s", text);
 	expect(has(text, file), "%s", text);
-	expect(strstr(text, "\"sharing\": null}"), "%s", text);
+	expect(strstr(text, "\"sharing\": null, \"chunk_share\": null}"), "%s", text);
 	text = shown(status_table);
 	expect(has(text, row) && has(text, sums), "\n%s", text);
+	expect(strstr(text, "\nChunks of loop0: 11.8 MiB cached"), "\n%s", text);
+	expect(!strstr(text, "Chunks of loop1"), "\n%s", text);
 	return 0;
 }
 
@@ -223,7 +229,7 @@ static int module_is_not_ours(void)
 		"{\"name\": null, \"device\": \"0:45\", \"source\": \"/srv/b\", \"backing_file\": null",
 		", \"mount_points\": [{\"path\": \"/b\", \"pid\": null}",
 		", {\"path\": \"/c\", \"pid\": null}], \"inode_share\": false",
-		", \"zeropage\": null, \"sharing\": null}", NULL
+		", \"zeropage\": null, \"sharing\": null, \"chunk_share\": null}", NULL
 	};
 	const char *text;
 
