@@ -113,11 +113,13 @@ bool erofs_chunk_region_mapped(struct inode *inode, pgoff_t index)
 
 static unsigned short erofs_chunk_memcg(void)
 {
-	unsigned short id;
+	unsigned short id = 0;
 
+#ifdef CONFIG_MEMCG
 	rcu_read_lock();
 	id = mem_cgroup_id(mem_cgroup_from_task(current));
 	rcu_read_unlock();
+#endif
 	return id;
 }
 
