@@ -237,16 +237,6 @@ static unsigned int erofs_entries_stored(struct erofs_chunk_index *ci,
 	u64 first, block;
 
 	erofs_entry_place(ci, entry, &first_id, &first);
-	if (ci->unit == EROFS_BLOCK_MAP_ENTRY_SIZE) {
-		const __le32 *addr = entry;
-
-		/* no chunk is where the address is that means a hole */
-		nr = min_t(u64, nr, 1 + (U32_MAX - 1 - first) / pages);
-		for (i = 1; i < nr; ++i)
-			if (le32_to_cpu(addr[i]) != (u32)(first + i * pages))
-				break;
-		return i;
-	}
 	for (i = 1; i < nr; ++i) {
 		const void *next = entry + i * ci->unit;
 
