@@ -39,11 +39,9 @@
 #include "compat.h"
 #include "chunkshare.h"
 #include "hole.h"
+#include "zeropage.h"
 
 #define EROFS_MOUNT_CHUNK_SHARE		0x00008000
-
-/* misses after which a file is taken to be read at random, as for other files */
-#define EROFS_CHUNK_LOTSAMISS		100
 
 static DEFINE_MUTEX(erofs_chunk_lock);		/* of the caches and their mounts */
 static LIST_HEAD(erofs_chunk_caches);
@@ -337,31 +335,6 @@ int erofs_chunk_find(struct inode *inode, pgoff_t index, bool cached,
 	return 1;
 }
 
-/* read the page of a fault, and what tends to be wanted soon */
-static void erofs_chunk_read_around(struct vm_fault *vmf)
-{
-	struct file *file = vmf->vma->vm_file;
-	struct file_ra_state *ra = &file->f_ra;
-	const unsigned int miss = READ_ONCE(ra->mmap_miss);
-	pgoff_t start = vmf->pgoff, nr = ra->ra_pages;
-
-	if (vmf->vma->vm_flags & VM_RAND_READ) {
-		nr = 1;
-	} else if (!(vmf->vma->vm_flags & VM_SEQ_READ)) {
-		if (miss < EROFS_CHUNK_LOTSAMISS * 10)
-			WRITE_ONCE(ra->mmap_miss, miss + 1);
-		if (miss > EROFS_CHUNK_LOTSAMISS)
-			nr = 1;
-		else
-			start -= min(start, nr / 2);
-	}
-	if (nr <= 1)
-		return erofs_chunk_readahead(file, vmf->pgoff, 1, ULONG_MAX);
-	ra->start = start;
-	ra->size = nr;
-	erofs_chunk_readahead(file, start, nr, start + nr - nr / 4);
-}
-
 /**
  * erofs_chunk_fault - ->fault of shared files, for what is not a hole
  * @vmf: the fault, within the file
@@ -389,15 +362,14 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 	folio = filemap_get_folio(mapping, run.page);
 	if (IS_ERR(folio)) {
 		major = VM_FAULT_MAJOR;
-		count_vm_event(PGMAJFAULT);
-		erofs_chunk_read_around(vmf);
+		erofs_readahead_around(vmf);
 		folio = filemap_get_folio(mapping, run.page);
 		if (IS_ERR(folio))
 			folio = erofs_chunk_read_folio(file, &run);
 		if (IS_ERR(folio))
 			return vmf_error(PTR_ERR(folio));
 	} else {
-		erofs_chunk_next(file, folio, vmf->pgoff);
+		erofs_readahead_used(file, folio, vmf->pgoff);
 	}
 
 	if (!folio_trylock(folio)) {

@@ -79,7 +79,6 @@ extern const struct address_space_operations erofs_chunk_aops;
 
 void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 			   pgoff_t mark);
-void erofs_chunk_next(struct file *file, struct folio *folio, pgoff_t index);
 struct folio *erofs_chunk_read_folio(struct file *file,
 				     const struct erofs_chunk_run *run);
 ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to, size_t count);
@@ -125,6 +124,9 @@ static inline vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf,
 {
 	return filemap_map_pages(vmf, start, end);
 }
+
+static inline void erofs_chunk_readahead(struct file *file, pgoff_t index,
+					 pgoff_t nr, pgoff_t mark) {}
 
 static inline ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to,
 				       size_t count)

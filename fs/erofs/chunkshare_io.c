@@ -13,6 +13,7 @@
 #include <linux/wait_bit.h>
 #include "compat.h"
 #include "chunkshare.h"
+#include "zeropage.h"
 
 /* pages that fadvise() has read between two looks at signals */
 #define EROFS_CHUNK_STRETCH	512
@@ -104,34 +105,6 @@ static void erofs_chunk_add(struct erofs_chunk_reader *rd, struct folio *folio,
 	rd->next = folio_next_index(folio);
 }
 
-/* a new locked folio for @page and as many as fit of the @nr from it on */
-static struct folio *erofs_chunk_new_folio(struct address_space *mapping,
-					   pgoff_t page, pgoff_t nr, gfp_t gfp)
-{
-	unsigned int order = min_t(unsigned int, ilog2(nr), EROFS_CHUNK_MAX_ORDER);
-	struct folio *folio;
-	int err;
-
-	if (page)
-		order = min_t(unsigned int, order, __ffs(page));
-	for (;;) {
-		folio = erofs_filemap_alloc_folio(order ? gfp | __GFP_NORETRY |
-						  __GFP_NOWARN : gfp, order);
-		if (folio) {
-			err = filemap_add_folio(mapping, folio, page, gfp);
-			if (!err)
-				return folio;
-			folio_put(folio);
-		} else {
-			err = -ENOMEM;
-		}
-		if (!order)
-			return ERR_PTR(err);
-		/* part of it is there already, or memory is short */
-		order = 0;
-	}
-}
-
 /* begin to read what is not there yet of a run; set the mark for @mark of the run */
 static void erofs_chunk_read_run(struct file *file, const struct erofs_chunk_run *run,
 				 pgoff_t mark)
@@ -152,7 +125,8 @@ static void erofs_chunk_read_run(struct file *file, const struct erofs_chunk_run
 			++page;
 			continue;
 		}
-		folio = erofs_chunk_new_folio(mapping, page, end - page, gfp);
+		folio = erofs_new_folio(mapping, page, end - page,
+					EROFS_CHUNK_MAX_ORDER, gfp);
 		if (IS_ERR(folio)) {
 			if (PTR_ERR(folio) != -EEXIST)
 				break;
@@ -174,7 +148,7 @@ static void erofs_chunk_read_run(struct file *file, const struct erofs_chunk_run
  * @index: first page
  * @nr: how many
  * @mark: page that, when it is used, has those behind them read, see
- *	erofs_chunk_next(), or one that is none of them
+ *	erofs_readahead_used(), or one that is none of them
  *
  * Errors are left to who needs the pages.
  */
@@ -212,30 +186,6 @@ void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 	blk_finish_plug(&plug);
 }
 
-/**
- * erofs_chunk_next - a cached folio is used: is it time to read what follows?
- * @file: the file it is used by
- * @folio: the folio
- * @index: page of the file
- */
-void erofs_chunk_next(struct file *file, struct folio *folio, pgoff_t index)
-{
-	struct file_ra_state *ra = &file->f_ra;
-
-	if (!folio_test_readahead(folio))
-		return;
-	folio_clear_readahead(folio);
-	if (!ra->ra_pages)
-		return;
-	/* another file may have left the mark */
-	if (index - ra->start < ra->size)
-		ra->start += ra->size;
-	else
-		ra->start = index + 1;
-	ra->size = ra->ra_pages;
-	erofs_chunk_readahead(file, ra->start, ra->size, ra->start);
-}
-
 /* read one locked folio; it is unlocked when that has ended */
 static int erofs_chunk_reread(struct file *file, const struct erofs_chunk_run *run,
 			      struct folio *folio)
@@ -269,8 +219,8 @@ struct folio *erofs_chunk_read_folio(struct file *file,
 	for (;;) {
 		folio = filemap_get_folio(mapping, run->page);
 		if (IS_ERR(folio)) {
-			folio = erofs_chunk_new_folio(mapping, run->page, 1,
-						      mapping_gfp_mask(mapping));
+			folio = erofs_new_folio(mapping, run->page, 1, 0,
+						mapping_gfp_mask(mapping));
 			if (PTR_ERR_OR_ZERO(folio) == -EEXIST)
 				continue;
 			if (IS_ERR(folio))
@@ -307,25 +257,12 @@ static struct folio *erofs_chunk_read_next(struct file *file,
 					   pgoff_t index, pgoff_t nr)
 {
 	struct folio *folio = filemap_get_folio(run->file->f_mapping, run->page);
-	struct file_ra_state *ra = &file->f_ra;
 
+	erofs_readahead_read(file, folio, index, nr);
 	if (!IS_ERR(folio)) {
-		erofs_chunk_next(file, folio, index);
 		if (folio_test_uptodate(folio))
 			return folio;
 		folio_put(folio);
-		return erofs_chunk_read_folio(file, run);
-	}
-	/* the sequence goes on, or begins; otherwise what was asked for */
-	if (!(file->f_mode & FMODE_RANDOM) && ra->ra_pages &&
-	    index - (ra->prev_pos >> PAGE_SHIFT) <= 1) {
-		ra->start = index;
-		ra->size = max_t(pgoff_t, min_t(pgoff_t, nr, EROFS_CHUNK_STRETCH),
-				 ra->ra_pages);
-		erofs_chunk_readahead(file, index, ra->size, index + ra->size / 2);
-	} else {
-		nr = min_t(pgoff_t, nr, EROFS_CHUNK_STRETCH);
-		erofs_chunk_readahead(file, index, nr, ULONG_MAX);
 	}
 	return erofs_chunk_read_folio(file, run);
 }

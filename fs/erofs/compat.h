@@ -284,6 +284,7 @@ erofs_readahead_split(struct readahead_control *rac,
 	rac->_nr_pages -= rac->_batch_count;
 	rac->_batch_count = 0;
 	*part = *rac;
+	part->_workingset = false;	/* is accounted for by who made @rac */
 	if (end < last) {
 		struct folio *folio = xa_load(&rac->mapping->i_pages, end);
 
@@ -294,36 +295,6 @@ erofs_readahead_split(struct readahead_control *rac,
 	rac->_index = end;
 	rac->_nr_pages -= part->_nr_pages;
 	return part->_nr_pages;
-}
-
-/*
- * Make @part a request for new folios of one page each, as @rac has them: from page
- * @index on, to @end, or to a page that somebody else has brought in.  Returns the
- * page to go on with.
- */
-static inline pgoff_t erofs_readahead_add(struct readahead_control *rac,
-					  struct readahead_control *part,
-					  pgoff_t index, pgoff_t end)
-{
-	gfp_t gfp = readahead_gfp_mask(rac->mapping);
-
-	*part = (struct readahead_control) {
-		.file = rac->file,
-		.mapping = rac->mapping,
-		.ra = rac->ra,
-		._index = index,
-	};
-	for (; index < end; ++index) {
-		struct folio *folio = erofs_filemap_alloc_folio(gfp, 0);
-
-		if (!folio || filemap_add_folio(rac->mapping, folio, index, gfp)) {
-			if (folio)
-				folio_put(folio);
-			return index + 1;
-		}
-		++part->_nr_pages;
-	}
-	return index;
 }
 
 /*

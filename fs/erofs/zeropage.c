@@ -160,9 +160,14 @@ void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
 /* data, and all that the zero page is not to serve */
 static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
 {
-	if (in_file && erofs_chunk_shared(erofs_file_inode(vmf->vma->vm_file)))
+	struct inode *inode = erofs_file_inode(vmf->vma->vm_file);
+	vm_fault_t ret = 0;
+
+	if (in_file && erofs_chunk_shared(inode))
 		return erofs_chunk_fault(vmf);
-	return filemap_fault(vmf);
+	if (in_file && erofs_zeropage_active(inode))
+		ret = erofs_readahead_fault(vmf);
+	return ret & VM_FAULT_RETRY ? ret : ret | filemap_fault(vmf);
 }
 
 /**

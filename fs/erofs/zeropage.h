@@ -73,6 +73,13 @@ ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 				   struct pipe_inode_info *pipe, size_t len,
 				   unsigned int flags);
 bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode);
+struct folio *erofs_new_folio(struct address_space *mapping, pgoff_t index,
+			      pgoff_t nr, unsigned int max_order, gfp_t gfp);
+vm_fault_t erofs_readahead_fault(struct vm_fault *vmf);
+void erofs_readahead_around(struct vm_fault *vmf);
+void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index);
+void erofs_readahead_read(struct file *file, struct folio *folio, pgoff_t index,
+			  pgoff_t nr);
 
 /* huge special entries have to be known for what they are everywhere */
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP

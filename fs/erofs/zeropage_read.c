@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Holes that are read with read(), splice() and their kin, or ahead of a fault.
+ * Holes that are read with read(), splice() and their kin.
  *
  * Zeros go straight to the caller; the page cache is asked for data only.  Since
  * a hole never enters the page cache by these ways, there is nothing of it to be
@@ -69,6 +69,18 @@ static ssize_t erofs_zeropage_read_data(struct kiocb *iocb, struct iov_iter *to,
 	return ret;
 }
 
+/* before @count bytes of data are read, and holes */
+static void erofs_zeropage_read_ahead(struct file *file, loff_t pos, size_t count)
+{
+	const pgoff_t index = pos >> PAGE_SHIFT;
+	struct folio *folio = filemap_get_folio(file->f_mapping, index);
+
+	erofs_readahead_read(file, folio, index,
+			     DIV_ROUND_UP_ULL(pos + count, PAGE_SIZE) - index);
+	if (!IS_ERR(folio))
+		folio_put(folio);
+}
+
 /**
  * erofs_zeropage_read_iter - buffered read of a regular file that is not DAX
  * @iocb: file and position
@@ -89,10 +101,14 @@ ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	while (iov_iter_count(to) && iocb->ki_pos < size) {
 		size_t count = min_t(u64, iov_iter_count(to), size - iocb->ki_pos);
 
-		if (erofs_zeropage_extent(inode, iocb->ki_pos, &count) > 0)
+		if (erofs_zeropage_extent(inode, iocb->ki_pos, &count) > 0) {
 			ret = erofs_zeropage_read_hole(iocb, to, count);
-		else
+		} else {
+			if (!erofs_chunk_shared(inode))
+				erofs_zeropage_read_ahead(iocb->ki_filp, iocb->ki_pos,
+							  iov_iter_count(to));
 			ret = erofs_zeropage_read_data(iocb, to, count);
+		}
 		if (ret > 0)
 			done += ret;
 		if (ret < (ssize_t)count)
@@ -173,105 +189,16 @@ ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 
 	if (erofs_zeropage_active(inode) && !IS_DAX(inode) && len &&
 	    *ppos < size) {
-		len = min_t(u64, len, size - *ppos);
+		const size_t wanted = min_t(u64, len, size - *ppos);
+
+		len = wanted;
 		if (erofs_zeropage_extent(inode, *ppos, &len) > 0)
 			return erofs_zeropage_splice_hole(in, ppos, pipe, len);
+		if (!erofs_chunk_shared(inode))
+			erofs_zeropage_read_ahead(in, *ppos, wanted);
 	}
 	/* pages of the device's cache are not those of the file that splice() asks for */
 	if (erofs_chunk_shared(inode))
 		return copy_splice_read(in, ppos, pipe, len, flags);
 	return filemap_splice_read(in, ppos, pipe, len, flags);
-}
-
-/*
- * Take the next folio of @rac out of the page cache, unread.  read_pages() does the
- * same with folios that a file system leaves; whoever waits for the folio's lock
- * finds it truncated and looks again.
- */
-static bool erofs_readahead_drop(struct readahead_control *rac, pgoff_t *index,
-				 pgoff_t *end)
-{
-	struct folio *folio = readahead_folio(rac);
-
-	if (!folio)
-		return false;
-	*index = folio->index;
-	*end = folio->index + folio_nr_pages(folio);
-	folio_get(folio);
-	generic_error_remove_folio(rac->mapping, folio);
-	folio_unlock(folio);
-	folio_put(folio);
-	return true;
-}
-
-/*
- * Read the data pages of a folio that was dropped because it held holes as well,
- * in folios of one page: a larger one would bring the holes back.
- */
-static void erofs_readahead_pages(struct readahead_control *rac,
-				  struct inode *inode, pgoff_t index, pgoff_t end)
-{
-	struct readahead_control part;
-	pgoff_t first, last;
-
-	while (index < end) {
-		pgoff_t run = end;
-		int hole = erofs_hole_run(inode, index, &run);
-
-		if (hole < 0)
-			return;
-		while (!hole && index < run) {
-			index = erofs_readahead_add(rac, &part, index, run);
-			if (!readahead_count(&part))
-				continue;
-			rac->mapping->a_ops->readahead(&part);
-			while (erofs_readahead_drop(&part, &first, &last))
-				;
-		}
-		index = run;
-	}
-}
-
-/**
- * erofs_zeropage_readahead - keep holes out of what is read ahead
- * @rac: the request, whose folios are locked and in the page cache
- * @inode: the inode whose chunk index tells; the page cache may be another's
- *
- * Folios that are all data are read as upstream does, in as many pieces as holes
- * leave.  Folios of holes are taken out of the page cache again.
- *
- * Return: false if there is no hole, and the caller has to do it all.
- */
-bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode)
-{
-	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
-	const pgoff_t end = readahead_index(rac) + readahead_count(rac);
-	pgoff_t index = readahead_index(rac), run = end, first, last;
-	int hole;
-
-	if (!erofs_zeropage_active(inode))
-		return false;
-	hole = erofs_hole_run(inode, index, &run);
-	if (hole < 0 || (!hole && run == end))
-		return false;
-
-	while (hole >= 0 && index < end) {
-		struct readahead_control data;
-
-		if (!hole && erofs_readahead_split(rac, &data, run)) {
-			rac->mapping->a_ops->readahead(&data);
-			/* an error leaves folios, locked */
-			while (erofs_readahead_drop(&data, &first, &last))
-				;
-		} else if (erofs_readahead_drop(rac, &first, &last) &&
-			   last - first > 1) {
-			erofs_readahead_pages(rac, inode, first, min(last, eof));
-		}
-		index = erofs_readahead_next(rac);
-		run = end;
-		if (index < end)
-			hole = erofs_hole_run(inode, index, &run);
-	}
-	/* what an unreadable index leaves in @rac is dropped by read_pages() */
-	return true;
 }

@@ -24,7 +24,6 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../ktap.h"
@@ -542,44 +541,6 @@ static int counters_count(void)
 	return 0;
 }
 
-/* read requests that the block device of the mount has finished */
-static long long requests(void)
-{
-	char path[64];
-	long long nr = -1;
-	struct stat st;
-	FILE *f;
-
-	if (fstat(dense_fd, &st))
-		err(1, "fstat");
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat",
-		 major(st.st_dev), minor(st.st_dev));
-	f = fopen(path, "r");
-	if (!f || fscanf(f, "%lld", &nr) != 1)
-		err(1, "%s", path);
-	fclose(f);
-	return nr;
-}
-
-/* who touches one hole page after the other waits for few reads of the chunk index */
-static int chunk_index_is_read_ahead(void)
-{
-	const off_t from = 4 << 20, len = 252 << 20;
-	long long before, nr, most = len / page * 4 / page / 8;
-	char *p = mmap(NULL, len, PROT_READ, MAP_PRIVATE, dense_fd, from);
-	off_t i;
-
-	drop_caches();
-	before = requests();
-	for (i = 0; i < len; i += page)
-		(void)*(volatile char *)(p + i);
-	nr = requests() - before;
-	expect(cached_pages_at(dense_fd, from, len) == 0, "the hole is cached");
-	expect(nr > 0 && nr <= most, "%lld requests, not up to %lld", nr, most);
-	munmap(p, len);
-	return 0;
-}
-
 /* each window bounds what a fault maps; odd values are refused */
 static int windows_bound_the_fault(void)
 {
@@ -812,7 +773,6 @@ static const struct ktap_case cases[] = {
 	{ "window-stays-within-the-mapping", window_stays_within_the_mapping },
 	{ "holes-are-no-rss", holes_are_no_rss },
 	{ "counters-count", counters_count },
-	{ "chunk-index-is-read-ahead", chunk_index_is_read_ahead },
 	{ "windows-bound-the-fault", windows_bound_the_fault },
 	{ "mount-switch-turns-it-off", mount_switch_turns_it_off },
 	{ "tracepoint-shows-the-fault", tracepoint_shows_the_fault },
@@ -821,7 +781,7 @@ static const struct ktap_case cases[] = {
 	{ "huge-mapping-pass-is-exact", huge_mapping_pass_is_exact },
 };
 
-#define NOT_STOCK_CASES	11
+#define NOT_STOCK_CASES	10
 
 static void load_reference(const char *file, const char *reference,
 			   const char *dense)

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reading ahead along the data of files that have holes.
+ *
+ * The core reads ahead by windows of pages, and the file system is asked when folios
+ * for the whole window are in the page cache.  Around a hole most of them may be for
+ * nothing: some devices have 8 MiB read ahead, which can be for the sake of a single
+ * page of data.  So read() and faults come here first with a page of data.  A window
+ * without holes is left to the core; of any other the data is read here, run by run,
+ * and no folio is ever larger than a run.
+ *
+ * Sometimes the core begins all the same, as for fadvise(), for compressed files, or when
+ * it follows data to its end.  Then the folios of holes are taken out again.
+ */
+#include <linux/blkdev.h>
+#include <linux/pagemap.h>
+#include <linux/psi.h>
+#include <linux/sched/mm.h>
+#include <linux/vmstat.h>
+#include "compat.h"
+#include "chunkshare.h"
+#include "hole.h"
+#include "zeropage.h"
+
+/* misses, over the hits, from which on the core reads nothing around them either */
+#define EROFS_LOTSAMISS		100
+
+/* pages that one read() has read at a time, if the device has no more read ahead */
+#define EROFS_READ_STRETCH	512
+
+/* order of the largest folio that is allocated here */
+#define EROFS_RUN_MAX_ORDER	5
+
+/* pages of a file that are to be read ahead */
+struct erofs_ra_window {
+	pgoff_t start;
+	pgoff_t nr;
+	pgoff_t mark;	/* page that has the next window read when it is used */
+};
+
+/**
+ * erofs_new_folio - add a new folio to a page cache
+ * @mapping: the page cache
+ * @index: its first page
+ * @nr: pages that it may have, at least 1
+ * @max_order: of the folio
+ * @gfp: how to allocate
+ *
+ * Return: the folio, locked and with a reference, or -EEXIST or another error pointer.
+ */
+struct folio *erofs_new_folio(struct address_space *mapping, pgoff_t index,
+			      pgoff_t nr, unsigned int max_order, gfp_t gfp)
+{
+	unsigned int order = min_t(unsigned int, ilog2(nr), max_order);
+	struct folio *folio;
+	int err;
+
+	if (index)
+		order = min_t(unsigned int, order, __ffs(index));
+	for (;;) {
+		folio = erofs_filemap_alloc_folio(order ? gfp | __GFP_NORETRY |
+						  __GFP_NOWARN : gfp, order);
+		if (folio) {
+			err = filemap_add_folio(mapping, folio, index, gfp);
+			if (!err)
+				return folio;
+			folio_put(folio);
+		} else {
+			err = -ENOMEM;
+		}
+		if (!order)
+			return ERR_PTR(err);
+		/* part of it is there already, or memory is short */
+		order = 0;
+	}
+}
+
+/*
+ * Take the next folio of @rac out of the page cache, unread.  read_pages() does the
+ * same with folios that a file system leaves; whoever waits for the folio's lock
+ * finds it truncated and looks again.
+ */
+static bool erofs_readahead_drop(struct readahead_control *rac, pgoff_t *index,
+				 pgoff_t *end)
+{
+	struct folio *folio = readahead_folio(rac);
+
+	if (!folio)
+		return false;
+	*index = folio->index;
+	*end = folio->index + folio_nr_pages(folio);
+	folio_get(folio);
+	generic_error_remove_folio(rac->mapping, folio);
+	folio_unlock(folio);
+	folio_put(folio);
+	return true;
+}
+
+/* have the folios of @rac read, which are all data */
+static void erofs_readahead_submit(struct readahead_control *rac)
+{
+	pgoff_t index, end;
+
+	if (!readahead_count(rac))
+		return;
+	rac->mapping->a_ops->readahead(rac);
+	/* an error leaves folios, locked */
+	while (erofs_readahead_drop(rac, &index, &end))
+		;
+	if (rac->_workingset)	/* see erofs_readahead_run() */
+		psi_memstall_leave(&rac->_pflags);
+}
+
+/*
+ * Read what is not cached of [@index, @end), all data, as @rac would.  A @mark that
+ * lies at or before @index is put onto the folio there.
+ */
+static int erofs_readahead_run(const struct readahead_control *rac, pgoff_t index,
+			       pgoff_t end, pgoff_t *mark)
+{
+	struct address_space *mapping = rac->mapping;
+	const unsigned int max_order = min_t(unsigned int, EROFS_RUN_MAX_ORDER,
+					     mapping_max_folio_order(mapping));
+	const gfp_t gfp = readahead_gfp_mask(mapping);
+	const pgoff_t start = index;
+	int err = 0;
+
+	while (index < end && err != -ENOMEM) {
+		DEFINE_READAHEAD(run, rac->file, rac->ra, mapping, index);
+
+		while (index < end) {
+			void *entry = xa_load(&mapping->i_pages, index);
+			struct folio *folio;
+
+			if (entry && !xa_is_value(entry))
+				break;
+			folio = erofs_new_folio(mapping, index, end - index,
+						max_order, gfp);
+			err = PTR_ERR_OR_ZERO(folio);
+			if (err)
+				break;
+			if (index == start && *mark <= start) {
+				folio_set_readahead(folio);
+				*mark = ULONG_MAX;
+			}
+			if (folio_test_workingset(folio) && !run._workingset) {
+				run._workingset = true;
+				psi_memstall_enter(&run._pflags);
+			}
+			run._nr_pages += folio_nr_pages(folio);
+			index = folio_next_index(folio);
+		}
+		erofs_readahead_submit(&run);
+		++index;	/* somebody else has brought it in */
+	}
+	return err == -ENOMEM ? err : 0;
+}
+
+/* read the data of [@index, @end), which lies within the file */
+static void erofs_readahead_data(const struct readahead_control *rac,
+				 struct inode *inode, pgoff_t index, pgoff_t end,
+				 pgoff_t mark)
+{
+	while (index < end) {
+		pgoff_t run = end;
+		int hole = erofs_hole_run(inode, index, &run);
+
+		if (hole < 0 ||
+		    (!hole && erofs_readahead_run(rac, index, run, &mark)))
+			return;
+		index = run;
+	}
+}
+
+/**
+ * erofs_zeropage_readahead - keep holes out of what is read ahead
+ * @rac: the request, whose folios are locked and in the page cache
+ * @inode: the inode whose chunk index tells; the page cache may be another's
+ *
+ * Folios that are all data are read as upstream does, in as many pieces as holes
+ * leave.  Folios of holes are taken out of the page cache again.
+ *
+ * Return: false if there is no hole, and the caller has to do it all.
+ */
+bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode)
+{
+	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	const pgoff_t end = readahead_index(rac) + readahead_count(rac);
+	pgoff_t index = readahead_index(rac), run = end, first, last;
+	int hole;
+
+	if (!erofs_zeropage_active(inode))
+		return false;
+	hole = erofs_hole_run(inode, index, &run);
+	if (hole < 0 || (!hole && run == end))
+		return false;
+
+	while (hole >= 0 && index < end) {
+		struct readahead_control data;
+
+		if (!hole && erofs_readahead_split(rac, &data, run)) {
+			erofs_readahead_submit(&data);
+		} else if (erofs_readahead_drop(rac, &first, &last) &&
+			   last - first > 1) {
+			/* it held both kinds */
+			erofs_readahead_data(rac, inode, first, min(last, eof), ULONG_MAX);
+		}
+		index = erofs_readahead_next(rac);
+		run = end;
+		if (index < end)
+			hole = erofs_hole_run(inode, index, &run);
+	}
+	/* what an unreadable index leaves in @rac is dropped by read_pages() */
+	return true;
+}
+
+/* would the core allocate folios for holes? */
+static bool erofs_window_has_holes(struct inode *inode,
+				   const struct erofs_ra_window *win)
+{
+	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	const pgoff_t end = win->start + win->nr;
+	pgoff_t run = min(end, eof);
+	int hole;
+
+	/* the extents of a compressed file would have to be looked up one by one */
+	if (EROFS_I(inode)->datalayout != EROFS_INODE_CHUNK_BASED)
+		return false;
+	if (win->start >= eof)
+		return true;
+	hole = erofs_hole_run(inode, win->start, &run);
+	return hole > 0 || (!hole && run < min(end, eof));
+}
+
+static void erofs_window_read(struct file *file, const struct erofs_ra_window *win)
+{
+	struct inode *inode = erofs_file_inode(file);
+	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	const pgoff_t end = win->start + win->nr;
+	struct file_ra_state *ra = &file->f_ra;
+	DEFINE_READAHEAD(rac, file, ra, file->f_mapping, win->start);
+	/* reclaim must not wait for folios that are not submitted yet */
+	unsigned int nofs = memalloc_nofs_save();
+	struct blk_plug plug;
+
+	ra->start = win->start;
+	ra->size = win->nr;
+	ra->async_size = end - min(win->mark, end);
+	blk_start_plug(&plug);
+	if (erofs_chunk_shared(inode))
+		erofs_chunk_readahead(file, win->start, win->nr, win->mark);
+	else
+		erofs_readahead_data(&rac, inode, win->start, min(end, eof), win->mark);
+	blk_finish_plug(&plug);
+	memalloc_nofs_restore(nofs);
+}
+
+/* what a fault on a page that is not cached has read, as the core would have it */
+static void erofs_window_around(struct vm_fault *vmf, struct erofs_ra_window *win)
+{
+	const struct file_ra_state *ra = &vmf->vma->vm_file->f_ra;
+	const vm_flags_t flags = vmf->vma->vm_flags;
+
+	*win = (struct erofs_ra_window) {
+		.start = vmf->pgoff,
+		.nr = 1,
+		.mark = ULONG_MAX,
+	};
+	if (IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) && (flags & VM_HUGEPAGE)) {
+		win->nr = PMD_SIZE >> PAGE_SHIFT;
+		win->start = ALIGN_DOWN(vmf->pgoff, win->nr);
+	} else if (flags & VM_SEQ_READ) {
+		win->nr = max(ra->ra_pages, 1U);
+	} else if (!(flags & VM_RAND_READ) && ra->ra_pages &&
+		   READ_ONCE(ra->mmap_miss) <= EROFS_LOTSAMISS) {
+		win->nr = ra->ra_pages;
+		win->start -= min(win->start, win->nr / 2);
+	}
+	if (win->nr > 1)
+		win->mark = win->start + win->nr - win->nr / 4;
+}
+
+static void erofs_count_miss(struct vm_fault *vmf)
+{
+	struct file_ra_state *ra = &vmf->vma->vm_file->f_ra;
+	const unsigned int miss = READ_ONCE(ra->mmap_miss);
+
+	if (!(vmf->vma->vm_flags & (VM_RAND_READ | VM_SEQ_READ)) &&
+	    miss < EROFS_LOTSAMISS * 10)
+		WRITE_ONCE(ra->mmap_miss, miss + 1);
+	count_vm_event(PGMAJFAULT);
+}
+
+/* what follows once page @index is used, if its folio has the mark */
+static bool erofs_window_next(struct file *file, struct folio *folio, pgoff_t index,
+			      struct erofs_ra_window *win)
+{
+	const struct file_ra_state *ra = &file->f_ra;
+
+	if (!folio_test_readahead(folio) || !ra->ra_pages)
+		return false;
+	/* another file may have left the mark */
+	win->start = index - ra->start < ra->size ? ra->start + ra->size : index + 1;
+	win->nr = ra->ra_pages;
+	/* in the middle of a run it would be the core that finds the mark */
+	win->mark = win->start + 1;
+	return true;
+}
+
+/* what read() of @nr pages has read if the first of them is not cached */
+static void erofs_window_ahead(struct file *file, pgoff_t index, pgoff_t nr,
+			       struct erofs_ra_window *win)
+{
+	const struct file_ra_state *ra = &file->f_ra;
+
+	win->start = index;
+	win->nr = min_t(pgoff_t, nr, EROFS_READ_STRETCH);
+	win->mark = ULONG_MAX;
+	/* the sequence goes on, or begins; otherwise what was asked for */
+	if (!(file->f_mode & FMODE_RANDOM) && ra->ra_pages &&
+	    index - (ra->prev_pos >> PAGE_SHIFT) <= 1) {
+		win->nr = max_t(pgoff_t, win->nr, ra->ra_pages);
+		win->mark = index + win->nr / 2;
+	}
+}
+
+/**
+ * erofs_readahead_fault - read ahead for a fault on data
+ * @vmf: the fault, on a file that erofs_may_have_holes() and has its own page cache
+ *
+ * As the core does, it gives up the lock that the fault holds before it reads, if the
+ * fault may be repeated.
+ *
+ * Return: VM_FAULT_RETRY, with that lock released, or no error: then filemap_fault() is
+ * to go on.  VM_FAULT_MAJOR may be set in both.
+ */
+vm_fault_t erofs_readahead_fault(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct address_space *mapping = file->f_mapping;
+	struct folio *folio = filemap_get_folio(mapping, vmf->pgoff);
+	struct erofs_ra_window win;
+	vm_fault_t major = 0;
+	bool wanted = true;
+
+	if (IS_ERR(folio))
+		erofs_window_around(vmf, &win);
+	else
+		wanted = !(vmf->vma->vm_flags & VM_RAND_READ) &&
+			erofs_window_next(file, folio, vmf->pgoff, &win);
+	wanted = wanted && erofs_window_has_holes(erofs_file_inode(file), &win);
+	if (!IS_ERR(folio)) {
+		if (wanted)
+			folio_clear_readahead(folio);
+		folio_put(folio);
+	} else if (wanted) {
+		erofs_count_miss(vmf);
+		major = VM_FAULT_MAJOR;
+	}
+	if (!wanted)
+		return 0;
+
+	if (!fault_flag_allow_retry_first(vmf->flags) ||
+	    (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)) {
+		erofs_window_read(file, &win);
+		return major;
+	}
+	get_file(file);
+	release_fault_lock(vmf);
+	erofs_window_read(file, &win);
+	/* the fault would wait with the lock held when it is repeated */
+	if (major) {
+		folio = filemap_get_folio(mapping, vmf->pgoff);
+		if (!IS_ERR(folio)) {
+			folio_wait_locked_killable(folio);
+			folio_put(folio);
+		}
+	}
+	fput(file);
+	return major | VM_FAULT_RETRY;
+}
+
+/**
+ * erofs_readahead_around - read ahead for a fault that found no folio
+ * @vmf: the fault
+ */
+void erofs_readahead_around(struct vm_fault *vmf)
+{
+	struct erofs_ra_window win;
+
+	erofs_window_around(vmf, &win);
+	erofs_count_miss(vmf);
+	erofs_window_read(vmf->vma->vm_file, &win);
+}
+
+/* is the core not to be left alone with this? */
+static bool erofs_window_is_ours(struct file *file, const struct erofs_ra_window *win)
+{
+	struct inode *inode = erofs_file_inode(file);
+
+	return erofs_chunk_shared(inode) || erofs_window_has_holes(inode, win);
+}
+
+/**
+ * erofs_readahead_used - a cached folio is used: is it time to read what follows?
+ * @file: the file it is used by
+ * @folio: the folio
+ * @index: page of the file
+ */
+void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index)
+{
+	struct erofs_ra_window win;
+
+	if (!erofs_window_next(file, folio, index, &win) ||
+	    !erofs_window_is_ours(file, &win))
+		return;
+	folio_clear_readahead(folio);
+	erofs_window_read(file, &win);
+}
+
+/**
+ * erofs_readahead_read - read ahead for read() and its kin
+ * @file: the file
+ * @folio: that is cached for page @index, or an error pointer
+ * @index: page of the file, which is data
+ * @nr: pages wanted from it on, holes included
+ */
+void erofs_readahead_read(struct file *file, struct folio *folio, pgoff_t index,
+			  pgoff_t nr)
+{
+	struct erofs_ra_window win;
+
+	if (!IS_ERR(folio))
+		return erofs_readahead_used(file, folio, index);
+	erofs_window_ahead(file, index, nr, &win);
+	if (erofs_window_is_ours(file, &win))
+		erofs_window_read(file, &win);
+}
