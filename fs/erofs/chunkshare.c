@@ -406,6 +406,24 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 	return major | VM_FAULT_LOCKED;
 }
 
+/*
+ * Chunks are cached in folios of up to EROFS_CHUNK_FOLIO pages, and most of what the
+ * mapping of one takes, from the fault to the folio, it takes once.  So the window that
+ * the core gives, of 16 pages by default, is made as large, within the mapping and the
+ * page table.
+ */
+static void erofs_chunk_widen(struct vm_fault *vmf, pgoff_t *start, pgoff_t *end)
+{
+	const struct vm_area_struct *vma = vmf->vma;
+	const unsigned long before = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
+	const unsigned long after = (vma->vm_end - vmf->address) >> PAGE_SHIFT;
+	const unsigned long pte = pte_index(vmf->address);
+	const unsigned long first = ALIGN_DOWN(pte, EROFS_CHUNK_FOLIO);
+
+	*start = min(*start, vmf->pgoff - min(pte - first, before));
+	*end = max(*end, vmf->pgoff + min(first + EROFS_CHUNK_FOLIO - pte, after));
+}
+
 /**
  * erofs_chunk_map_pages - ->map_pages of shared files
  * @vmf: the fault
@@ -423,7 +441,9 @@ vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 	unsigned int miss = READ_ONCE(file->f_ra.mmap_miss);
 	vm_fault_t ret = 0;
 
-	end = min(end + 1, eof);
+	++end;
+	erofs_chunk_widen(vmf, &start, &end);
+	end = min(end, eof);
 	while (start < end) {
 		struct erofs_chunk_run run = {
 			.nr = min(end, ALIGN(start + 1, EROFS_CHUNK_REGION)) - start,

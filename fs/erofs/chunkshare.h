@@ -16,6 +16,7 @@
 
 /* folios are smaller than what a PMD entry maps, see chunkshare.c */
 #define EROFS_CHUNK_MAX_ORDER	5
+#define EROFS_CHUNK_FOLIO	BIT(EROFS_CHUNK_MAX_ORDER)
 
 /* the pages of one device, or of a file that is mounted */
 struct erofs_chunk_cache {

@@ -18,9 +18,6 @@
 /* pages that fadvise() has read between two looks at signals */
 #define EROFS_CHUNK_STRETCH	512
 
-/* pages of the largest folio */
-#define EROFS_CHUNK_FOLIO	BIT(EROFS_CHUNK_MAX_ORDER)
-
 const struct address_space_operations erofs_chunk_aops = {
 	.migrate_folio	= filemap_migrate_folio,
 };
