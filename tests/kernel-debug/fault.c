@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault IMAGE DISK MODULE - let memory allocations fail below everything that our
- * paths do, for root in a VM with fault injection.  IMAGE is a file and DISK a
- * block device with the same image, MODULE the erofs.ko that is loaded.
+ * fault IMAGE DISK MODULE [OPTIONS] - let memory allocations fail below everything
+ * that our paths do, for root in a VM with fault injection.  IMAGE is a file and DISK a
+ * block device with the same image, MODULE the erofs.ko that is loaded, OPTIONS are
+ * those of the mounts.
  *
  * Every operation of a table is done in three ways:
  *
@@ -49,7 +50,7 @@
 #define MNT		"/mnt"
 
 static const char * const knobs[] = { DEBUG "failslab/", DEBUG "fail_page_alloc/" };
-static const char *image, *disk, *module;
+static const char *image, *disk, *module, *options;
 static int fail_nth, make_it_fail;	/* files, open all the time */
 static unsigned int armed_nth;
 static bool nth_failed;
@@ -209,7 +210,7 @@ static void disarm(void)
 
 static void mount_disk(void)
 {
-	if (mount(disk, MNT, "erofs", MS_RDONLY, NULL))
+	if (mount(disk, MNT, "erofs", MS_RDONLY, options))
 		err(1, "mount %s", disk);
 }
 
@@ -245,7 +246,7 @@ static void unmap_file(void)
 
 static int mount_it(const char *source)
 {
-	if (mount(source, MNT, "erofs", MS_RDONLY, NULL))
+	if (mount(source, MNT, "erofs", MS_RDONLY, options))
 		return -errno;
 	/* a failure at umount has nobody to be told to */
 	disarm();
@@ -692,13 +693,14 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "--make"))
 		return make_file(argv[2]);
-	if (argc != 4) {
-		fprintf(stderr, "usage: fault IMAGE DISK MODULE\n");
+	if (argc != 4 && argc != 5) {
+		fprintf(stderr, "usage: fault IMAGE DISK MODULE [OPTIONS]\n");
 		return 2;
 	}
 	image = argv[1];
 	disk = argv[2];
 	module = argv[3];
+	options = argv[4];
 	signal(SIGBUS, on_sigbus);
 	set_up_knobs();
 	return run_all();
