@@ -5,8 +5,8 @@
  * REFERENCE has the bytes that FILE must have.  FILE's runs of data are short: no window
  * of readahead is without a hole.
  *
- * With --stock only the first cases are run, and only wrong bytes fail them if
- * more than data entered: without the feature that is so.
+ * With --stock, the negative, the first cases only: holes have to enter, too, as they do
+ * without the feature.
  */
 #define _GNU_SOURCE
 #include <err.h>
