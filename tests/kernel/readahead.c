@@ -266,6 +266,8 @@ static int takes_few_requests(int (*by)(int fd))
 
 	if (ret)
 		return ret;
+	printf("# %ld requests for %zu runs, %zu folios for %zu pages\n", nr, runs,
+	       sum.folios, sum.data);
 	expect(nr > 0 && nr < (long)runs * 2 / 3, "%ld requests for %zu runs", nr, runs);
 	expect(sum.folios < sum.data * 2 / 3, "%zu folios for %zu pages", sum.folios,
 	       sum.data);
