@@ -24,9 +24,15 @@
  *   mapped is neither reclaimed nor moved.  For reclaim chunkshare_reclaim.c unmaps
  *   pages by the files' mappings first.  The pages are not allocated as movable, so
  *   that they pin down nothing that others rely upon to be moved.
- * - Huge pages.  A PMD-sized folio would be mapped as one although its neighbours in
- *   the file are others: folios stay below that size.  Smaller ones are mapped page by
- *   page, or as far as the file goes on as the device does.
+ * - Large folios.  Where the file goes on is not where the device does.  A PMD-sized
+ *   folio would be mapped as one all the same: folios stay below that size.  Those are
+ *   mapped as far as both go on (erofs_map_cached()).  ->fault gives a page of one to
+ *   the core only if that maps the single page; Linux 7 may map the folio around it,
+ *   so there ->fault maps what is to be read by itself.
+ * - Huge pages in their place.  Whoever collapses a range of a file into a huge page
+ *   drops the page table, and with it pages of ours.  That is for files with a page
+ *   cache of such folios (Linux 7; erofs_chunk_init_inode() says no), or for
+ *   CONFIG_READ_ONLY_THP_FOR_FS, which chunk_share excludes.
  * - Pins.  They hold the page by its reference count, as those of any other file page;
  *   long-term pins of private mappings unshare first.
  */
@@ -99,13 +105,13 @@ static struct file *erofs_chunk_alloc_file(void)
 	return file;
 }
 
-/* the cache of what @key is the inode of, under erofs_chunk_lock */
-static struct erofs_chunk_cache *erofs_chunk_get_cache(struct inode *key)
+/* the cache of what @key is the inode of, from @offset on, under erofs_chunk_lock */
+static struct erofs_chunk_cache *erofs_chunk_get_cache(struct inode *key, u64 offset)
 {
 	struct erofs_chunk_cache *cache;
 
 	list_for_each_entry(cache, &erofs_chunk_caches, list) {
-		if (cache->key == key) {
+		if (cache->key == key && cache->offset == offset) {
 			++cache->mounts;
 			return cache;
 		}
@@ -121,6 +127,7 @@ static struct erofs_chunk_cache *erofs_chunk_get_cache(struct inode *key)
 		return ERR_CAST(err);
 	}
 	cache->key = key;
+	cache->offset = offset;
 	cache->mounts = 1;
 	list_add(&cache->list, &erofs_chunk_caches);
 	return cache;
@@ -183,7 +190,7 @@ static int erofs_chunk_add_device(struct super_block *sb,
 	device->nr = dif->blocks;
 	if (!key)
 		return 0;
-	device->cache = erofs_chunk_get_cache(key);
+	device->cache = erofs_chunk_get_cache(key, erofs_device_offset(dif));
 	if (IS_ERR(device->cache)) {
 		int err = PTR_ERR(device->cache);
 
@@ -280,6 +287,19 @@ void erofs_chunk_show_options(struct seq_file *seq, struct erofs_sb_info *sbi)
 }
 
 /* ---- files ---- */
+
+/**
+ * erofs_chunk_init_inode - prepare an inode that has just been read
+ * @inode: of any kind
+ *
+ * Its own page cache does not get folios that a PMD entry maps.  So nobody puts one in
+ * place of a page table, which may have pages that are not of this page cache.
+ */
+void erofs_chunk_init_inode(struct inode *inode)
+{
+	if (erofs_chunk_shared(inode))
+		mapping_set_folio_order_range(inode->i_mapping, 0, EROFS_CHUNK_MAX_ORDER);
+}
 
 /**
  * erofs_chunk_find - find in which cache, and where in it, pages of a file are
@@ -403,6 +423,15 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 		return major | VM_FAULT_NOPAGE;
 	}
 	vmf->page = folio_file_page(folio, run.page);
+	if (erofs_fault_maps_folio(vmf, folio) && !PageHWPoison(vmf->page)) {
+		/* the mark would keep it from being mapped, and so would the lock */
+		folio_clear_readahead(folio);
+		folio_unlock(folio);
+		erofs_chunk_map_pages(vmf, vmf->pgoff, vmf->pgoff);
+		folio_put(folio);
+		/* mapped; if somebody else had it locked, the fault is repeated */
+		return major | VM_FAULT_NOPAGE;
+	}
 	return major | VM_FAULT_LOCKED;
 }
 

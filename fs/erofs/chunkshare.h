@@ -22,7 +22,8 @@
 struct erofs_chunk_cache {
 	struct list_head list;
 	unsigned int mounts;
-	struct inode *key;	/* of the device or file */
+	struct inode *key;	/* of the device or file ... */
+	u64 offset;		/* ... and the byte of it that page 0 begins at */
 	struct file *file;	/* of the pseudo inode whose page cache they are in */
 };
 
@@ -68,6 +69,7 @@ int erofs_chunk_parse_param(struct fs_context *fc, struct fs_parameter *param);
 int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc);
 void erofs_chunk_exit_sb(struct super_block *sb);
 void erofs_chunk_show_options(struct seq_file *seq, struct erofs_sb_info *sbi);
+void erofs_chunk_init_inode(struct inode *inode);
 int erofs_chunk_init_sysfs(struct super_block *sb, struct erofs_chunk_share *cs);
 void erofs_chunk_exit_sysfs(struct erofs_chunk_share *cs);
 
@@ -113,6 +115,7 @@ static inline int erofs_chunk_init_sb(struct super_block *sb,
 static inline void erofs_chunk_exit_sb(struct super_block *sb) {}
 static inline void erofs_chunk_show_options(struct seq_file *seq,
 					    struct erofs_sb_info *sbi) {}
+static inline void erofs_chunk_init_inode(struct inode *inode) {}
 static inline void erofs_chunk_evict_inode(struct inode *inode) {}
 
 static inline vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)

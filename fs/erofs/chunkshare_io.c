@@ -89,7 +89,7 @@ static void erofs_chunk_add(struct erofs_chunk_reader *rd, struct folio *folio,
 			!bio_add_folio(rd->bio, folio, size, 0)))
 		erofs_chunk_submit(rd);
 	if (!rd->bio) {
-		erofs_off_t pos = rd->dev.m_pa +
+		erofs_off_t pos = erofs_dev_pos(&rd->dev) +
 			(((s64)folio->index - (s64)rd->first) << PAGE_SHIFT);
 
 		rd->bio = erofs_is_fileio_mode(EROFS_SB(rd->sb)) ?

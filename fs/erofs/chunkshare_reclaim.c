@@ -23,6 +23,7 @@
 #include <linux/rwsem.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include "compat.h"
 #include "chunkshare.h"
 
 struct erofs_chunk_region {
@@ -117,7 +118,7 @@ static unsigned short erofs_chunk_memcg(void)
 
 #ifdef CONFIG_MEMCG
 	rcu_read_lock();
-	id = mem_cgroup_id(mem_cgroup_from_task(current));
+	id = erofs_memcg_id(mem_cgroup_from_task(current));
 	rcu_read_unlock();
 #endif
 	return id;
@@ -266,9 +267,7 @@ static void erofs_chunk_take(struct erofs_chunk_batch *batch,
 	batch->region[batch->nr++] = region;
 }
 
-static enum lru_status erofs_chunk_isolate(struct list_head *item,
-					   struct list_lru_one *list,
-					   spinlock_t *lock, void *arg)
+static DEFINE_LRU_ISOLATE(erofs_chunk_isolate, item, arg)
 {
 	erofs_chunk_take(arg, list_entry(item, struct erofs_chunk_region, lru));
 	return LRU_ROTATE;

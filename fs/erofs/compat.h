@@ -6,8 +6,11 @@
 #ifndef __EROFS_COMPAT_H
 #define __EROFS_COMPAT_H
 
+#include <linux/list_lru.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/userfaultfd_k.h>
 #include <linux/version.h>
 #include "internal.h"
 #include "zeropage.h"
@@ -123,6 +126,34 @@ static inline u64 erofs_device_start(struct erofs_device_info *dif)
 {
 	return dif->mapped_blkaddr;
 }
+
+/* byte of a device that block 0 begins at */
+static inline u64 erofs_device_offset(struct erofs_device_info *dif)
+{
+	return 0;
+}
+
+static inline erofs_off_t erofs_dev_pos(const struct erofs_map_dev *dev)
+{
+	return dev->m_pa;
+}
+
+/* the core maps the page that ->fault returns, and no other of its folio */
+static inline bool erofs_fault_maps_folio(struct vm_fault *vmf, struct folio *folio)
+{
+	return false;
+}
+
+static inline unsigned short erofs_memcg_id(struct mem_cgroup *memcg)
+{
+	return mem_cgroup_id(memcg);
+}
+
+/* list_lru_walk_cb's are called with the lock of the list */
+#define DEFINE_LRU_ISOLATE(name, item, arg)					\
+	enum lru_status name(struct list_head *item,			\
+			     struct list_lru_one *list,			\
+			     spinlock_t *lock, void *arg)
 
 #else							/* ---- 7 ---- */
 
@@ -240,6 +271,43 @@ static inline u64 erofs_index_place(struct inode *inode,
 		block |= (u64)le16_to_cpu(idx->startblk_hi) << 32;
 	return block;
 }
+
+static inline u64 erofs_device_start(struct erofs_device_info *dif)
+{
+	return dif->uniaddr;
+}
+
+/* byte of a device that block 0 begins at: fsoffset= */
+static inline u64 erofs_device_offset(struct erofs_device_info *dif)
+{
+	return dif->fsoff;
+}
+
+static inline erofs_off_t erofs_dev_pos(const struct erofs_map_dev *dev)
+{
+	return dev->m_dif->fsoff + dev->m_pa;
+}
+
+/* would the core map all of the folio that ->fault returns a page of? */
+static inline bool erofs_fault_maps_folio(struct vm_fault *vmf, struct folio *folio)
+{
+	return folio_test_large(folio) && !(vmf->flags & FAULT_FLAG_WRITE) &&
+		!userfaultfd_armed(vmf->vma);
+}
+
+static inline bool erofs_is_fscache_mode(struct super_block *sb)
+{
+	return false;
+}
+
+static inline unsigned short erofs_memcg_id(struct mem_cgroup *memcg)
+{
+	return mem_cgroup_private_id(memcg);
+}
+
+#define DEFINE_LRU_ISOLATE(name, item, arg)					\
+	enum lru_status name(struct list_head *item,			\
+			     struct list_lru_one *list, void *arg)
 
 #endif
 

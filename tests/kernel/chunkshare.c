@@ -550,6 +550,34 @@ static int small_blocks_are_upstreams(void)
 	return 0;
 }
 
+/* a block of two file systems in one file is in two places of that */
+static int file_systems_in_a_file_keep_apart(void)
+{
+	int ret;
+
+	expect(!share("both", "a"), "mount: %s", strerror(errno));
+	ret = attach("both", "b", "chunk_share,fsoffset=2097152");
+	if (ret == -EINVAL)
+		return KTAP_SKIP;
+	expect(!ret, "mount: %s", strerror(-ret));
+	expect_ok(same_bytes(map_at("a", "small.img"), "small.img"));
+	return same_bytes(map_at("b", "tail.img"), "tail.img");
+}
+
+/* a huge page in place of a page table would drop pages that are not the file's */
+static int nothing_is_collapsed(void)
+{
+	struct map m;
+
+	expect(!share("/disk0", "a"), "mount");
+	m = map_at("a", "v1.img");
+	touch(m);
+	expect(madvise(m.p, m.size, MADV_COLLAPSE) && errno == EINVAL,
+	       "MADV_COLLAPSE: %s", strerror(errno));
+	expect(!cached_pages(m.fd), "%ld pages in its own cache", cached_pages(m.fd));
+	return same_bytes(m, "v1.img");
+}
+
 static int option_is_shown(void)
 {
 	expect(!share("/disk0", "a"), "mount");
@@ -582,6 +610,9 @@ static const struct sharing_case cases[] = {
 	{ "unmounting-frees", unmounting_frees, NULL },
 	{ "mappings-outlive-lazy-unmounts", mappings_outlive_lazy_unmounts, NULL },
 	{ "small-blocks-are-upstreams", small_blocks_are_upstreams, NULL },
+	{ "file-systems-in-a-file-keep-apart", file_systems_in_a_file_keep_apart,
+	  "no fsoffset= on this kernel" },
+	{ "nothing-is-collapsed", nothing_is_collapsed, NULL },
 	{ "option-is-shown", option_is_shown, NULL },
 	{ "module-unloads", module_unloads, NULL },
 };

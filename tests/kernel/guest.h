@@ -6,6 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
+#include <sys/mman.h>
+
+#ifndef MADV_COLLAPSE		/* Linux 6.1 */
+#define MADV_COLLAPSE		25
+#endif
 
 #define PM_PRESENT	(1ULL << 63)
 #define PM_PFN(e)	((e) & ((1ULL << 55) - 1))

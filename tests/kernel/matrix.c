@@ -25,9 +25,6 @@
 #define MADV_POPULATE_READ	22
 #define MADV_POPULATE_WRITE	23
 #endif
-#ifndef MADV_COLLAPSE		/* Linux 6.1 */
-#define MADV_COLLAPSE		25
-#endif
 
 static int advise(struct area *a, int advice)
 {

@@ -169,6 +169,10 @@ static int in_child(void)
 		err(1, "child");
 	if (WIFSIGNALED(status))
 		printf("# killed by signal %d\n", WTERMSIG(status));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == KTAP_SKIP) {
+		ktap_skip_reason = c->lacking;
+		return KTAP_SKIP;
+	}
 	return !!status;
 }
 
