@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault IMAGE DISK MODULE [OPTIONS] - let memory allocations fail below everything
+ * fault IMAGE DISK [OPTIONS] - let memory allocations fail below everything
  * that our paths do, for root in a VM with fault injection.  IMAGE is a file and DISK a
- * block device with the same image, MODULE the erofs.ko that is loaded, OPTIONS are
- * those of the mounts.
+ * block device with the same image, OPTIONS are those of the mounts.  Loading the module
+ * is not among it: nothing of ours is called then.
  *
  * Every operation of a table is done in three ways:
  *
@@ -50,7 +50,7 @@
 #define MNT		"/mnt"
 
 static const char * const knobs[] = { DEBUG "failslab/", DEBUG "fail_page_alloc/" };
-static const char *image, *disk, *module, *options;
+static const char *image, *disk, *options;
 static int fail_nth, make_it_fail;	/* files, open all the time */
 static unsigned int armed_nth;
 static bool nth_failed;
@@ -122,36 +122,24 @@ static void every_stack(void)
 	set_range(0, -1UL);
 }
 
-/* only allocations with a caller whose symbol is @name, or any of the module */
-static void only_below(const char *name)
+/* only allocations with a caller in the module */
+static void only_ours(void)
 {
 	unsigned long addr, start = -1UL, end = 0;
-	char line[512], symbol[256], owner[64], type;
+	char line[512], owner[64], type;
 	FILE *f = fopen("/proc/kallsyms", "re");
-	bool found = false;
 
 	while (f && fgets(line, sizeof(line), f)) {
-		owner[0] = '\0';
-		if (sscanf(line, "%lx %c %255s %63s", &addr, &type, symbol, owner) < 3)
+		if (sscanf(line, "%lx %c %*s %63s", &addr, &type, owner) < 3 ||
+		    strcmp(owner, "[erofs]") || (type != 't' && type != 'T'))
 			continue;
-		if (name && found && addr > start) {
-			end = addr;
-			break;
-		}
-		if (name && !strcmp(symbol, name)) {
-			start = addr;
-			found = true;
-		}
-		if (!name && !strcmp(owner, "[erofs]") && (type == 't' || type == 'T')) {
-			start = addr < start ? addr : start;
-			end = addr > end ? addr : end;
-			found = true;
-		}
+		start = addr < start ? addr : start;
+		end = addr > end ? addr : end;
 	}
 	if (f)
 		fclose(f);
-	if (!found)
-		errx(1, "/proc/kallsyms has no %s", name ? name : "[erofs]");
+	if (start > end)
+		errx(1, "/proc/kallsyms has no [erofs]");
 	set_range(start, end);
 }
 
@@ -472,38 +460,6 @@ static int use_sysfs(void)
 	return ret;
 }
 
-static void unload_module(void)
-{
-	if (syscall(SYS_delete_module, "erofs", O_NONBLOCK))
-		err(1, "unload the module");
-}
-
-static int load_module(void)
-{
-	int file = open(module, O_RDONLY | O_CLOEXEC), ret;
-
-	if (file < 0)
-		return -errno;
-	ret = syscall(SYS_finit_module, file, "", 0) ? -errno : 0;
-	disarm();
-	close(file);
-	if (!access("/sys/module/erofs/initstate", F_OK) == !!ret)
-		return wrong("result %d, but the module is%s there", ret,
-			     ret ? "" : " not");
-	if (!ret)
-		unload_module();
-	return ret;
-}
-
-static void reload_module(void)
-{
-	int file = open(module, O_RDONLY | O_CLOEXEC);
-
-	if (file < 0 || syscall(SYS_finit_module, file, "", 0))
-		err(1, "load %s", module);
-	close(file);
-}
-
 static void nothing(void)
 {
 }
@@ -515,7 +471,6 @@ static const struct operation {
 	void (*undo)(void);
 	bool must_fail;		/* without any memory there is no other answer */
 	bool faults;		/* failures are retried for ever */
-	const char *below;	/* concerns us only as far as called from here */
 } operations[] = {
 	{ "mount-block", nothing, mount_block, nothing, .must_fail = true },
 	{ "mount-file", nothing, mount_file, nothing, .must_fail = true },
@@ -534,8 +489,6 @@ static const struct operation {
 	{ "mlock", map_file, lock_mapped, unmap_file, .faults = true },
 	{ "mmap", open_file, map_and_unmap, close_file, .faults = true },
 	{ "sysfs", mount_disk, use_sysfs, umount_disk, .must_fail = false },
-	{ "load", unload_module, load_module, reload_module, .must_fail = true,
-	  .below = "do_one_initcall" },
 };
 
 /* what is injected has been chosen; @nth as arm() wants it */
@@ -589,8 +542,6 @@ static int fail_each(const struct operation *op)
 	int ret = 0;
 
 	set_knob("probability", "0");
-	if (op->below)
-		only_below(op->below);
 	for (n = 1; !ret && n < MOST; n++) {
 		ret = do_it(op, n);
 		errors += ret < 0;
@@ -614,7 +565,7 @@ static int fail_all(const struct operation *op)
 {
 	int ret;
 
-	only_below(op->below);
+	only_ours();
 	set_knob("times", op->faults ? FAULT_FAILURES : "-1");
 	set_knob("probability", "100");
 	ret = do_it(op, 0);
@@ -627,8 +578,6 @@ static int fail_random(const struct operation *op)
 {
 	int round, ret = 0;
 
-	if (op->below)
-		only_below(op->below);
 	set_knob("times", "-1");
 	set_knob("probability", "5");
 	for (round = 0; !ret && round < ROUNDS; round++)
@@ -693,14 +642,13 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "--make"))
 		return make_file(argv[2]);
-	if (argc != 4 && argc != 5) {
-		fprintf(stderr, "usage: fault IMAGE DISK MODULE [OPTIONS]\n");
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "usage: fault IMAGE DISK [OPTIONS]\n");
 		return 2;
 	}
 	image = argv[1];
 	disk = argv[2];
-	module = argv[3];
-	options = argv[4];
+	options = argv[3];
 	signal(SIGBUS, on_sigbus);
 	set_up_knobs();
 	return run_all();
