@@ -4,7 +4,8 @@
 # knows what depends on what.
 
 # the kernel lines, or the one asked for by KERNEL=7
-LINES := $(or $(KERNEL),6.12 7)
+all_lines := 6.12 7
+LINES := $(or $(KERNEL),$(all_lines))
 ifneq ($(KERNEL),)
 export VM_KERNEL := $(KERNEL)
 endif
@@ -19,7 +20,11 @@ ifneq ($(wildcard /lib/modules/$(running)/build),)
 kernels += $(foreach line,$(LINES),$(if $(filter $(line).%,$(running)),$(stamp)/running-$(line)))
 endif
 
-.PHONY: help build deps parts kernel tools vm demo check fuzz check-integration check-debug patches bench lint clean
+# of one release at a time
+packages := $(build)/deb/built$(DEB_SUITE:%=-%)
+export DEB_SUITE
+
+.PHONY: help build deps parts kernel tools vm demo check fuzz check-integration check-debug patches deb bench lint clean
 .DELETE_ON_ERROR:
 # what was fetched is not intermediate: make would remove it
 .SECONDARY:
@@ -88,6 +93,14 @@ check-debug: build	## the kernel tests under a kernel that checks itself
 
 patches: build	## our changes as series for "git am": build/patches
 	@scripts/patches
+
+deb: deps	## Debian packages of module and tools: build/deb
+	@+$(MAKE) --no-print-directory -j$(jobs) $(packages)
+
+$(packages): $(all_lines:%=$(stamp)/kernel-%) $(stamp)/tools fs/erofs/dkms.conf \
+		scripts/build-deb scripts/dkms-source $(wildcard debian/*)
+	@scripts/build-deb
+	@touch $@
 
 bench: build	## measurements: tables here, CSV in build/bench
 	@for bench in bench/*.bench; do $$bench || exit; done

@@ -146,6 +146,27 @@ both_modules() {
 	esac
 }
 
+# package_version UPSTREAM - the version of a package of what was made from that release
+# of upstream's: with the time, in UTC, and the name of the last commit that changed what
+# is ours in it, or with now if that was changed since
+package_version() {
+	local -a git=(git -c safe.directory="$top" -C "$top")
+	local -a parts=(fs erofs-utils debian scripts/build-deb scripts/dkms-source)
+	local format=%Y%m%d.%H%M ours
+
+	ours=$(TZ=UTC "${git[@]}" log -1 --date="format-local:$format" --format=%cd.%h \
+		-- "${parts[@]}" 2>/dev/null) || true
+	if [ -z "$ours" ] || ! "${git[@]}" diff --quiet HEAD -- "${parts[@]}" 2>/dev/null; then
+		ours=$(date -u "+$format").changed
+	fi
+	printf '%s+%s\n' "${1%%-*}" "$ours"
+}
+
+# kernels_of LINE - the kernels that the source of this line is for: 7.3 of line 7
+kernels_of() {
+	grep -o '^[0-9]*\.[0-9]*' "$build/kernel/$1/source-version"
+}
+
 # apt_mirror - print the address of the Debian archive that this system uses
 apt_mirror() {
 	apt-get indextargets --format '$(REPO_URI)' \
