@@ -20,11 +20,15 @@ ifneq ($(wildcard /lib/modules/$(running)/build),)
 kernels += $(foreach line,$(LINES),$(if $(filter $(line).%,$(running)),$(stamp)/running-$(line)))
 endif
 
+kernels_to_install := $(if $(DESTDIR),$(LINES:%=$(stamp)/kernel-%),\
+	$(foreach line,$(LINES),$(if $(filter $(line).%,$(running)),$(stamp)/kernel-$(line))))
+export DESTDIR prefix
 # of one release at a time
 packages := $(build)/deb/built$(DEB_SUITE:%=-%)
 export DEB_SUITE
 
-.PHONY: help build deps parts kernel tools vm demo check fuzz check-integration check-debug patches deb bench lint clean
+.PHONY: help build deps parts kernel tools vm demo check fuzz check-integration check-debug patches deb install \
+	install-tools uninstall bench lint clean
 .DELETE_ON_ERROR:
 # what was fetched is not intermediate: make would remove it
 .SECONDARY:
@@ -101,6 +105,18 @@ $(packages): $(all_lines:%=$(stamp)/kernel-%) $(stamp)/tools fs/erofs/dkms.conf 
 		scripts/build-deb scripts/dkms-source $(wildcard debian/*)
 	@scripts/build-deb
 	@touch $@
+
+# the module goes to the running kernel, through DKMS; with DESTDIR nothing is run
+install:	## install the module, by DKMS, and the tools (DESTDIR, prefix)
+	@scripts/install --check
+	@+$(MAKE) --no-print-directory deps $(stamp)/tools $(kernels_to_install)
+	@scripts/install
+
+install-tools: $(stamp)/tools	## install the tools only
+	@scripts/install --tools
+
+uninstall:	## remove what "make install" installed
+	@scripts/install --uninstall
 
 bench: build	## measurements: tables here, CSV in build/bench
 	@for bench in bench/*.bench; do $$bench || exit; done
