@@ -102,17 +102,17 @@ deb: deps	## Debian packages of module and tools: build/deb
 	@+$(MAKE) --no-print-directory -j$(jobs) $(packages)
 
 $(packages): $(all_lines:%=$(stamp)/kernel-%) $(stamp)/tools fs/erofs/dkms.conf \
-		scripts/build-deb scripts/dkms-source $(wildcard debian/*)
+		scripts/build-deb scripts/dkms-source $(wildcard debian/* status/*)
 	@scripts/build-deb
 	@touch $@
 
 # the module goes to the running kernel, through DKMS; with DESTDIR nothing is run
 install:	## install the module, by DKMS, and the tools (DESTDIR, prefix)
 	@scripts/install --check
-	@+$(MAKE) --no-print-directory deps $(stamp)/tools $(kernels_to_install)
+	@+$(MAKE) --no-print-directory deps tools $(kernels_to_install)
 	@scripts/install
 
-install-tools: $(stamp)/tools	## install the tools only
+install-tools: tools	## install the tools only
 	@scripts/install --tools
 
 uninstall:	## remove what "make install" installed
