@@ -151,7 +151,7 @@ both_modules() {
 # is ours in it, or with now if that was changed since
 package_version() {
 	local -a git=(git -c safe.directory="$top" -C "$top")
-	local -a parts=(fs erofs-utils debian scripts/build-deb scripts/dkms-source)
+	local -a parts=(fs erofs-utils status debian scripts/build-deb scripts/dkms-source)
 	local format=%Y%m%d.%H%M ours
 
 	ours=$(TZ=UTC "${git[@]}" log -1 --date="format-local:$format" --format=%cd.%h \
