@@ -82,12 +82,16 @@ static struct file *erofs_chunk_alloc_file(void)
 			    &erofs_chunk_mnt_users);
 	if (err)
 		return ERR_PTR(err);
-	inode = alloc_anon_inode(erofs_chunk_mnt->mnt_sb);
-	if (IS_ERR(inode)) {
+	/* one that its super block knows of: drop_caches asks those */
+	inode = new_inode(erofs_chunk_mnt->mnt_sb);
+	if (!inode) {
 		simple_release_fs(&erofs_chunk_mnt, &erofs_chunk_mnt_users);
-		return ERR_CAST(inode);
+		return ERR_PTR(-ENOMEM);
 	}
+	inode->i_ino = get_next_ino();
 	inode->i_mode = S_IFREG | 0400;
+	inode->i_flags |= S_PRIVATE;
+	simple_inode_init_ts(inode);
 	/* a read beyond the end of the device is an error there, not a hole */
 	i_size_write(inode, MAX_LFS_FILESIZE);
 	inode->i_mapping->a_ops = &erofs_chunk_aops;

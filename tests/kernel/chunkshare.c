@@ -527,6 +527,27 @@ static int unmounting_frees(void)
 	return 0;
 }
 
+/* as from the page cache of any file: what is not mapped goes */
+static int dropping_caches_frees(void)
+{
+	struct map a;
+	long all;
+
+	expect(!share("/disk0", "a"), "mount");
+	a = map_at("a", "v1.img");
+	touch(a);
+	all = counter("cached_bytes");
+	expect(all > 1 << 20, "cached_bytes is %ld", all);
+	drop_caches();
+	expect(counter("cached_bytes") > all * 9 / 10, "%ld of %ld bytes, all mapped",
+	       counter("cached_bytes"), all);
+	munmap(a.p, a.size);
+	drop_caches();
+	expect(!counter("cached_bytes"), "%ld of %ld bytes stay",
+	       counter("cached_bytes"), all);
+	return 0;
+}
+
 static int mappings_outlive_lazy_unmounts(void)
 {
 	struct map a;
@@ -608,6 +629,7 @@ static const struct sharing_case cases[] = {
 	{ "pressure-unmaps", pressure_unmaps, NULL },
 	{ "counts-are-those-of-files", counts_are_those_of_files, NULL },
 	{ "unmounting-frees", unmounting_frees, NULL },
+	{ "dropping-caches-frees", dropping_caches_frees, NULL },
 	{ "mappings-outlive-lazy-unmounts", mappings_outlive_lazy_unmounts, NULL },
 	{ "small-blocks-are-upstreams", small_blocks_are_upstreams, NULL },
 	{ "file-systems-in-a-file-keep-apart", file_systems_in_a_file_keep_apart,
