@@ -107,19 +107,46 @@ static void set_knob(const char *name, const char *value)
 	}
 }
 
-static void set_range(unsigned long start, unsigned long end)
+static void set_range(const char *what, unsigned long start, unsigned long end)
 {
-	char text[32];
+	char name[32], text[32];
 
+	snprintf(name, sizeof(name), "%s-start", what);
 	snprintf(text, sizeof(text), "0x%lx", start);
-	set_knob("require-start", text);
+	set_knob(name, text);
+	snprintf(name, sizeof(name), "%s-end", what);
 	snprintf(text, sizeof(text), "0x%lx", end);
-	set_knob("require-end", text);
+	set_knob(name, text);
 }
 
 static void every_stack(void)
 {
-	set_range(0, -1UL);
+	set_range("require", 0, -1UL);
+}
+
+/*
+ * What kmem_cache_create() needs for sysfs does not fail: the kernel leaks the name of
+ * the cache then (sysfs_slab_add() of Linux 6.12).
+ */
+static void spare_caches(void)
+{
+	unsigned long addr, start = 0, end = 0;
+	char line[512], symbol[256];
+	FILE *f = fopen("/proc/kallsyms", "re");
+
+	while (!end && f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx %*c %255s", &addr, symbol) < 2)
+			continue;
+		if (!strcmp(symbol, "sysfs_slab_add"))
+			start = addr;
+		else if (start && addr > start)
+			end = addr;
+	}
+	if (f)
+		fclose(f);
+	if (!end)
+		errx(1, "/proc/kallsyms has no sysfs_slab_add");
+	set_range("reject", start, end);
 }
 
 /* only allocations with a caller in the module */
@@ -140,7 +167,7 @@ static void only_ours(void)
 		fclose(f);
 	if (start > end)
 		errx(1, "/proc/kallsyms has no [erofs]");
-	set_range(start, end);
+	set_range("require", start, end);
 }
 
 static void set_up_knobs(void)
@@ -651,5 +678,6 @@ int main(int argc, char **argv)
 	options = argv[3];
 	signal(SIGBUS, on_sigbus);
 	set_up_knobs();
+	spare_caches();
 	return run_all();
 }
