@@ -135,6 +135,45 @@ static double measure_write_after_read(void)
 	return ns;
 }
 
+/* go into a memory cgroup that has room for half of the file, for good */
+static void enter_half(void)
+{
+	static const char cgroup[] = "/sys/fs/cgroup/half";
+	char file[64], limit[32];
+
+	if (mkdir(cgroup, 0755))
+		return;		/* it is in it */
+	snprintf(limit, sizeof(limit), "%zu", size / 2);
+	write_string("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	snprintf(file, sizeof(file), "%s/memory.max", cgroup);
+	if (write_string(file, limit))
+		err(1, "%s", file);
+	snprintf(file, sizeof(file), "%s/cgroup.procs", cgroup);
+	if (write_string(file, "0"))
+		err(1, "%s", file);
+}
+
+/* two passes with half the memory, and 1 MiB that is used all the time */
+static double measure_half_read(void)
+{
+	const size_t part = 64 * page, hot = 256 * page;
+	long long start;
+	double ns;
+	size_t i;
+	char *p;
+
+	enter_half();
+	p = map(size);
+	start = now();
+	for (i = 0; i + part <= 2 * size; i += part) {
+		read_pass(p + i % size, part);
+		read_pass(p, hot);
+	}
+	ns = (double)(now() - start) / (2 * size / page);
+	munmap(p, size);
+	return ns;
+}
+
 static double measure_random(void)
 {
 	unsigned long long x = 88172645463325252ULL;
@@ -194,6 +233,7 @@ static const struct {
 	{ "touched-read", measure_touched_read },
 	{ "write", measure_write },
 	{ "write-after-read", measure_write_after_read },
+	{ "half-read", measure_half_read },
 	{ "random-read", measure_random },
 	{ "pread", measure_pread },
 	{ "warm-pread", measure_warm_pread },
