@@ -257,21 +257,28 @@ CASE(small_reads)
 CASE(other_reads)
 CASE(sendfile)
 
-/* many runs come with one request, as they lie in a row on the device */
+/*
+ * Many runs come with one request, as they lie in a row on the device.  Whoever waits,
+ * as for memory, has what was gathered so far read: not in each of three passes.
+ */
 static int takes_few_requests(int (*by)(int fd))
 {
 	struct entered sum;
+	int tries;
 	long nr;
-	int ret = pass(by, "8192", &sum, &nr);
 
-	if (ret)
-		return ret;
-	printf("# %ld requests for %zu runs, %zu folios for %zu pages\n", nr, runs,
-	       sum.folios, sum.data);
-	expect(nr > 0 && nr < (long)runs * 2 / 3, "%ld requests for %zu runs", nr, runs);
-	expect(sum.folios < sum.data * 2 / 3, "%zu folios for %zu pages", sum.folios,
-	       sum.data);
-	return 0;
+	for (tries = 0; tries < 3; tries++) {
+		int ret = pass(by, "8192", &sum, &nr);
+
+		if (ret)
+			return ret;
+		printf("# %ld requests for %zu runs, %zu folios for %zu pages\n", nr, runs,
+		       sum.folios, sum.data);
+		if (nr > 0 && nr < (long)runs * 2 / 3 && sum.folios < sum.data * 2 / 3)
+			return 0;
+	}
+	printf("# too many\n");
+	return 1;
 }
 
 static int few_requests_by_mapping(void)
