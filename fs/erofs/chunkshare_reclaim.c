@@ -29,7 +29,7 @@
 struct erofs_chunk_region {
 	struct inode *inode;
 	pgoff_t index;		/* of its first page */
-	unsigned short memcg;	/* id of the cgroup */
+	u64 memcg;		/* id of the cgroup, which no later one gets */
 	u8 looks;		/* times that it is to be unmapped, see below */
 	struct list_head lru;	/* of its cgroup */
 	struct list_head all;
@@ -112,13 +112,14 @@ bool erofs_chunk_region_mapped(struct inode *inode, pgoff_t index)
 	return region;
 }
 
-static unsigned short erofs_chunk_memcg(void)
+static u64 erofs_chunk_memcg(void)
 {
-	unsigned short id = 0;
+	u64 id = 0;
 
 #ifdef CONFIG_MEMCG
 	rcu_read_lock();
-	id = erofs_memcg_id(mem_cgroup_from_task(current));
+	if (!mem_cgroup_disabled())
+		id = cgroup_id(mem_cgroup_from_task(current)->css.cgroup);
 	rcu_read_unlock();
 #endif
 	return id;
@@ -180,7 +181,7 @@ int erofs_chunk_region_use(struct inode *inode, pgoff_t index, bool read)
 {
 	const unsigned long nr = index >> EROFS_CHUNK_REGION_BITS;
 	struct xarray *regions = erofs_chunk_regions(inode);
-	const unsigned short memcg = erofs_chunk_memcg();
+	const u64 memcg = erofs_chunk_memcg();
 	struct erofs_chunk_region *region;
 	bool known;
 

@@ -144,11 +144,6 @@ static inline bool erofs_fault_maps_folio(struct vm_fault *vmf, struct folio *fo
 	return false;
 }
 
-static inline unsigned short erofs_memcg_id(struct mem_cgroup *memcg)
-{
-	return mem_cgroup_id(memcg);
-}
-
 /* list_lru_walk_cb's are called with the lock of the list */
 #define DEFINE_LRU_ISOLATE(name, item, arg)					\
 	enum lru_status name(struct list_head *item,			\
@@ -298,11 +293,6 @@ static inline bool erofs_fault_maps_folio(struct vm_fault *vmf, struct folio *fo
 static inline bool erofs_is_fscache_mode(struct super_block *sb)
 {
 	return false;
-}
-
-static inline unsigned short erofs_memcg_id(struct mem_cgroup *memcg)
-{
-	return mem_cgroup_private_id(memcg);
 }
 
 #define DEFINE_LRU_ISOLATE(name, item, arg)					\
