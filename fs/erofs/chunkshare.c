@@ -393,7 +393,7 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 		if (IS_ERR(folio))
 			return vmf_error(PTR_ERR(folio));
 	} else {
-		erofs_readahead_used(file, folio, vmf->pgoff);
+		erofs_readahead_used(file, folio, vmf->pgoff, 1);
 	}
 
 	if (!folio_trylock(folio)) {

@@ -102,9 +102,12 @@ static void erofs_chunk_add(struct erofs_chunk_reader *rd, struct folio *folio,
 	rd->next = folio_next_index(folio);
 }
 
-/* begin to read what is not there yet of a run; set the mark for @mark of the run */
-static void erofs_chunk_read_run(struct file *file, const struct erofs_chunk_run *run,
-				 pgoff_t mark)
+/*
+ * Begin to read what is not there yet of a run.  The mark is for page @mark of it, or the
+ * first one from there on that is not there.  Returns @mark, as it is then.
+ */
+static pgoff_t erofs_chunk_read_run(struct file *file, const struct erofs_chunk_run *run,
+				    pgoff_t mark)
 {
 	struct address_space *mapping = run->file->f_mapping;
 	const gfp_t gfp = readahead_gfp_mask(mapping);
@@ -114,12 +117,13 @@ static void erofs_chunk_read_run(struct file *file, const struct erofs_chunk_run
 	struct folio *folio;
 
 	if (erofs_chunk_reader_init(&rd, file, run, REQ_RAHEAD))
-		return;
+		return mark;
 	while (page < end) {
 		void *entry = xa_load(&mapping->i_pages, page);
 
 		if (entry && !xa_is_value(entry)) {
-			++page;
+			if (page++ - run->page == mark)
+				++mark;
 			continue;
 		}
 		folio = erofs_new_folio(mapping, page, end - page,
@@ -127,7 +131,6 @@ static void erofs_chunk_read_run(struct file *file, const struct erofs_chunk_run
 		if (IS_ERR(folio)) {
 			if (PTR_ERR(folio) != -EEXIST)
 				break;
-			++page;
 			continue;
 		}
 		if (run->page + mark - folio->index < folio_nr_pages(folio))
@@ -137,6 +140,7 @@ static void erofs_chunk_read_run(struct file *file, const struct erofs_chunk_run
 		folio_put(folio);	/* it stays while it is locked */
 	}
 	erofs_chunk_submit(&rd);
+	return mark;
 }
 
 /**
@@ -177,7 +181,7 @@ void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 		if (!data && mark - index < run.nr)
 			mark = index + run.nr;
 		if (data)
-			erofs_chunk_read_run(file, &run, mark - index);
+			mark = index + erofs_chunk_read_run(file, &run, mark - index);
 		index += run.nr;
 	}
 	blk_finish_plug(&plug);

@@ -77,7 +77,8 @@ struct folio *erofs_new_folio(struct address_space *mapping, pgoff_t index,
 			      pgoff_t nr, unsigned int max_order, gfp_t gfp);
 vm_fault_t erofs_readahead_fault(struct vm_fault *vmf);
 void erofs_readahead_around(struct vm_fault *vmf);
-void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index);
+void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index,
+			  pgoff_t nr);
 void erofs_readahead_read(struct file *file, struct folio *folio, pgoff_t index,
 			  pgoff_t nr);
 

@@ -291,9 +291,9 @@ static void erofs_count_miss(struct vm_fault *vmf)
 	count_vm_event(PGMAJFAULT);
 }
 
-/* what follows once page @index is used, if its folio has the mark */
+/* what follows once page @index is used, and @nr are wanted, if its folio has the mark */
 static bool erofs_window_next(struct file *file, struct folio *folio, pgoff_t index,
-			      struct erofs_ra_window *win)
+			      pgoff_t nr, struct erofs_ra_window *win)
 {
 	const struct file_ra_state *ra = &file->f_ra;
 
@@ -301,7 +301,7 @@ static bool erofs_window_next(struct file *file, struct folio *folio, pgoff_t in
 		return false;
 	/* another file may have left the mark */
 	win->start = index - ra->start < ra->size ? ra->start + ra->size : index + 1;
-	win->nr = ra->ra_pages;
+	win->nr = max_t(pgoff_t, ra->ra_pages, min_t(pgoff_t, nr, EROFS_READ_STRETCH));
 	/* in the middle of a run it would be the core that finds the mark */
 	win->mark = win->start + 1;
 	return true;
@@ -347,7 +347,7 @@ vm_fault_t erofs_readahead_fault(struct vm_fault *vmf)
 		erofs_window_around(vmf, &win);
 	else
 		wanted = !(vmf->vma->vm_flags & VM_RAND_READ) &&
-			erofs_window_next(file, folio, vmf->pgoff, &win);
+			erofs_window_next(file, folio, vmf->pgoff, 1, &win);
 	wanted = wanted && erofs_window_has_holes(erofs_file_inode(file), &win);
 	if (!IS_ERR(folio)) {
 		if (wanted)
@@ -406,12 +406,14 @@ static bool erofs_window_is_ours(struct file *file, const struct erofs_ra_window
  * @file: the file it is used by
  * @folio: the folio
  * @index: page of the file
+ * @nr: pages that are wanted from it on, holes included
  */
-void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index)
+void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index,
+			  pgoff_t nr)
 {
 	struct erofs_ra_window win;
 
-	if (!erofs_window_next(file, folio, index, &win) ||
+	if (!erofs_window_next(file, folio, index, nr, &win) ||
 	    !erofs_window_is_ours(file, &win))
 		return;
 	folio_clear_readahead(folio);
@@ -431,7 +433,7 @@ void erofs_readahead_read(struct file *file, struct folio *folio, pgoff_t index,
 	struct erofs_ra_window win;
 
 	if (!IS_ERR(folio))
-		return erofs_readahead_used(file, folio, index);
+		return erofs_readahead_used(file, folio, index, nr);
 	erofs_window_ahead(file, index, nr, &win);
 	if (erofs_window_is_ours(file, &win))
 		erofs_window_read(file, &win);

@@ -272,6 +272,32 @@ static int direct_reads_bypass(void)
 	return 0;
 }
 
+/* who goes on finds pages there, or on their way, wherever a run begins on the device */
+static int sequences_are_read_ahead(void)
+{
+	char *buf = aligned_alloc(page, page);
+	struct map a;
+	long misses;
+	size_t at;
+
+	expect(!share("/disk0", "a"), "mount");
+	a = map_at("a", "dense.bin");
+	drop_caches();
+	for (at = 0; at + page < a.size; at += page) {
+		expect(pread(a.fd, buf, page, at) == (ssize_t)page, "pread: %s",
+		       strerror(errno));
+		expect(counter("cached_bytes") > (long)(at + page),
+		       "nothing is on its way at %zu", at);
+	}
+	drop_caches();
+	misses = number_in("/proc/vmstat", "pgmajfault");
+	touch(a);
+	misses = number_in("/proc/vmstat", "pgmajfault") - misses;
+	expect(misses > 0 && misses < 6, "%ld faults found no page of %zu", misses,
+	       a.size / page);
+	return 0;
+}
+
 /* the time that a first touch of cached pages takes does not matter; that it is no I/O does */
 static int advice_is_followed(void)
 {
@@ -626,6 +652,7 @@ static const struct sharing_case cases[] = {
 	{ "memory-is-that-of-chunks", memory_is_that_of_chunks, NULL },
 	{ "all-reads-are-right", all_reads_are_right, NULL },
 	{ "direct-reads-bypass", direct_reads_bypass, NULL },
+	{ "sequences-are-read-ahead", sequences_are_read_ahead, NULL },
 	{ "advice-is-followed", advice_is_followed, NULL },
 	{ "half-the-working-set-is-enough", half_the_working_set_is_enough, NULL },
 	{ "others-mappings-give-way", others_mappings_give_way, NULL },
