@@ -43,6 +43,23 @@ qemu_program() {
 	fi
 }
 
+# workload_userland NAME - print which userland a workload of make-template runs on
+workload_userland() {
+	case $1 in
+	postgres|nginx|node) printf 'programs\n' ;;
+	*) printf 'userland\n' ;;
+	esac
+}
+
+# update_image LINE USERLAND - what a guest of this kernel is booted with
+update_image() {
+	local options=(--kernel "$1")
+
+	[ "$2" = userland ] || options+=(--programs)
+	# shellcheck disable=SC2154	# $top is lib.sh's
+	"$top/scripts/vm-image" "${options[@]}"
+}
+
 # kernel_release LINE - print the release of the kernel that "make build" fetched
 kernel_release() {
 	cat "$build/kernel/$1/release" 2>/dev/null ||
