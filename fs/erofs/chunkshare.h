@@ -84,7 +84,7 @@ void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 			   pgoff_t mark);
 struct folio *erofs_chunk_read_folio(struct file *file,
 				     const struct erofs_chunk_run *run);
-ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to, size_t count);
+ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to);
 int erofs_chunk_fadvise(struct file *file, loff_t pos, loff_t len, int advice);
 
 int erofs_chunk_reclaim_get(void);
@@ -132,8 +132,7 @@ static inline vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf,
 static inline void erofs_chunk_readahead(struct file *file, pgoff_t index,
 					 pgoff_t nr, pgoff_t mark) {}
 
-static inline ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to,
-				       size_t count)
+static inline ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	return -EOPNOTSUPP;
 }

@@ -151,20 +151,18 @@ static pgoff_t erofs_chunk_read_run(struct file *file, const struct erofs_chunk_
  * @mark: page that, when it is used, has those behind them read, see
  *	erofs_readahead_used(), or one that is none of them
  *
- * Errors are left to who needs the pages.
+ * Errors are left to who needs the pages.  Best called with requests plugged.
  */
 void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 			   pgoff_t mark)
 {
 	struct inode *inode = file_inode(file);
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
-	struct blk_plug plug;
 	pgoff_t end;
 
 	if (index >= eof)
 		return;
 	end = index + min(nr, eof - index);
-	blk_start_plug(&plug);
 	while (index < end) {
 		const pgoff_t part = min(end, ALIGN(index + 1, EROFS_CHUNK_REGION)) - index;
 		struct erofs_chunk_run run = {
@@ -184,7 +182,6 @@ void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 			mark = index + erofs_chunk_read_run(file, &run, mark - index);
 		index += run.nr;
 	}
-	blk_finish_plug(&plug);
 }
 
 /* read one locked folio; it is unlocked when that has ended */
@@ -323,18 +320,17 @@ static ssize_t erofs_chunk_copy(struct kiocb *iocb, struct iov_iter *to,
  * erofs_chunk_read - read from a shared file
  * @iocb: file and position
  * @to: where the bytes go
- * @count: bytes
  *
  * Return: bytes read, or a negative error if there was one before the first.
  */
-ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to, size_t count)
+ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	const loff_t size = i_size_read(inode);
+	const size_t count = min_t(u64, iov_iter_count(to), max(size - iocb->ki_pos, 0));
 	size_t done = 0;
 	ssize_t ret = 0;
 
-	count = min_t(u64, count, max(size - iocb->ki_pos, 0));
 	while (done < count) {
 		const size_t ofs = offset_in_page(iocb->ki_pos);
 		struct erofs_chunk_run run = {
@@ -346,20 +342,12 @@ ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to, size_t count)
 		if (ret < 0)
 			break;
 		len = min_t(u64, count - done, ((u64)run.nr << PAGE_SHIFT) - ofs);
-		if (ret) {
-			ret = erofs_chunk_copy(iocb, to, len, count - done - len, &run);
-			if (ret < 0)
-				break;
-		} else {
-			ret = iov_iter_zero(len, to);
-			iocb->ki_pos += ret;
-			iocb->ki_filp->f_ra.prev_pos = iocb->ki_pos;
-		}
-		done += ret;
-		if (ret < (ssize_t)len) {
-			ret = -EFAULT;
+		ret = ret ? erofs_chunk_copy(iocb, to, len, count - done - len, &run) :
+			    erofs_zeropage_read_hole(iocb, to, len);
+		if (ret > 0)
+			done += ret;
+		if (ret < (ssize_t)len)
 			break;
-		}
 		cond_resched();
 	}
 	return done ? done : ret;
@@ -369,6 +357,9 @@ ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to, size_t count)
 static void erofs_chunk_advise(struct file *file, pgoff_t index, pgoff_t end,
 			       bool need)
 {
+	struct blk_plug plug;
+
+	blk_start_plug(&plug);
 	while (index < end && !fatal_signal_pending(current)) {
 		struct erofs_chunk_run run = {
 			.nr = min_t(pgoff_t, end - index, EROFS_CHUNK_STRETCH),
@@ -385,6 +376,7 @@ static void erofs_chunk_advise(struct file *file, pgoff_t index, pgoff_t end,
 		index += run.nr;
 		cond_resched();
 	}
+	blk_finish_plug(&plug);
 }
 
 /**

@@ -68,6 +68,7 @@ void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
 				unsigned long nr);
 vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf);
 vm_fault_t erofs_zeropage_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
+ssize_t erofs_zeropage_read_hole(struct kiocb *iocb, struct iov_iter *to, size_t count);
 ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 				   struct pipe_inode_info *pipe, size_t len,

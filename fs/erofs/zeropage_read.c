@@ -33,8 +33,15 @@ static int erofs_zeropage_extent(struct inode *inode, loff_t pos, size_t *count)
 	return hole;
 }
 
-static ssize_t erofs_zeropage_read_hole(struct kiocb *iocb, struct iov_iter *to,
-					size_t count)
+/**
+ * erofs_zeropage_read_hole - read from a hole
+ * @iocb: file and position
+ * @to: where the zeros go
+ * @count: bytes, none of them beyond the hole
+ *
+ * Return: bytes read, fewer if a fatal signal came, or -EFAULT if there were none.
+ */
+ssize_t erofs_zeropage_read_hole(struct kiocb *iocb, struct iov_iter *to, size_t count)
 {
 	struct file *file = iocb->ki_filp;
 	size_t done = 0;
@@ -61,8 +68,6 @@ static ssize_t erofs_zeropage_read_data(struct kiocb *iocb, struct iov_iter *to,
 	size_t rest = iov_iter_count(to) - count;
 	ssize_t ret;
 
-	if (erofs_chunk_shared(erofs_file_inode(iocb->ki_filp)))
-		return erofs_chunk_read(iocb, to, count);
 	iov_iter_truncate(to, count);
 	ret = filemap_read(iocb, to, 0);
 	iov_iter_reexpand(to, iov_iter_count(to) + rest);
@@ -95,8 +100,10 @@ ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	const loff_t size = i_size_read(inode);
 	ssize_t done = 0, ret = 0;
 
+	if (erofs_chunk_shared(inode))
+		return erofs_chunk_read(iocb, to);
 	if (!erofs_zeropage_active(inode))
-		return erofs_zeropage_read_data(iocb, to, iov_iter_count(to));
+		return filemap_read(iocb, to, 0);
 
 	while (iov_iter_count(to) && iocb->ki_pos < size) {
 		size_t count = min_t(u64, iov_iter_count(to), size - iocb->ki_pos);
@@ -104,9 +111,8 @@ ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		if (erofs_zeropage_extent(inode, iocb->ki_pos, &count) > 0) {
 			ret = erofs_zeropage_read_hole(iocb, to, count);
 		} else {
-			if (!erofs_chunk_shared(inode))
-				erofs_zeropage_read_ahead(iocb->ki_filp, iocb->ki_pos,
-							  iov_iter_count(to));
+			erofs_zeropage_read_ahead(iocb->ki_filp, iocb->ki_pos,
+						  iov_iter_count(to));
 			ret = erofs_zeropage_read_data(iocb, to, count);
 		}
 		if (ret > 0)
