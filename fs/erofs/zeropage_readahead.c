@@ -28,6 +28,9 @@
 /* pages that one read() has read at a time, if the device has no more read ahead */
 #define EROFS_READ_STRETCH	512
 
+/* a window goes on so many times as far as it would without holes, to have its data */
+#define EROFS_SPAN		16
+
 /* order of the largest folio that is allocated here */
 #define EROFS_RUN_MAX_ORDER	5
 
@@ -291,6 +294,33 @@ static void erofs_count_miss(struct vm_fault *vmf)
 	count_vm_event(PGMAJFAULT);
 }
 
+/*
+ * How many pages from @start on have @nr pages of data.  They lie in a row on the device,
+ * and holes do not give it the time to read them.
+ */
+static pgoff_t erofs_window_span(struct inode *inode, pgoff_t start, pgoff_t nr)
+{
+	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	const pgoff_t end = min(start + nr * EROFS_SPAN, eof);
+	pgoff_t index = start, data = 0;
+
+	if (EROFS_I(inode)->datalayout != EROFS_INODE_CHUNK_BASED)
+		return nr;
+	while (index < end && data < nr) {
+		pgoff_t run = end;
+		int hole = erofs_hole_run(inode, index, &run);
+
+		if (hole < 0)
+			break;
+		if (!hole) {
+			run = min(run, index + nr - data);
+			data += run - index;
+		}
+		index = run;
+	}
+	return max(index - start, nr);
+}
+
 /* what follows once page @index is used, and @nr are wanted, if its folio has the mark */
 static bool erofs_window_next(struct file *file, struct folio *folio, pgoff_t index,
 			      pgoff_t nr, struct erofs_ra_window *win)
@@ -301,7 +331,8 @@ static bool erofs_window_next(struct file *file, struct folio *folio, pgoff_t in
 		return false;
 	/* another file may have left the mark */
 	win->start = index - ra->start < ra->size ? ra->start + ra->size : index + 1;
-	win->nr = max_t(pgoff_t, ra->ra_pages, min_t(pgoff_t, nr, EROFS_READ_STRETCH));
+	nr = max_t(pgoff_t, ra->ra_pages, min_t(pgoff_t, nr, EROFS_READ_STRETCH));
+	win->nr = erofs_window_span(erofs_file_inode(file), win->start, nr);
 	/* in the middle of a run it would be the core that finds the mark */
 	win->mark = win->start + 1;
 	return true;

@@ -345,6 +345,29 @@ static int next_window_comes_early(void)
 	return 0;
 }
 
+/* who goes through data that is far apart finds most of it there, or on its way */
+static int windows_go_by_data(void)
+{
+	long misses;
+	size_t i;
+	char *p;
+	int fd;
+
+	expect(!write_string(device_file("queue/read_ahead_kb"), "128"), "read_ahead_kb");
+	drop_caches();
+	fd = open_file();
+	p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	misses = number_in("/proc/vmstat", "pgmajfault");
+	for (i = data_from(0); i < size / page; i = data_from(i + 1))
+		(void)*(volatile char *)(p + i * page);
+	misses = number_in("/proc/vmstat", "pgmajfault") - misses;
+	printf("# %ld misses in %zu runs\n", misses, runs);
+	expect(misses > 0 && misses < (long)runs / 2, "too many");
+	munmap(p, size);
+	close(fd);
+	return 0;
+}
+
 /* who touches one hole page after the other waits for few reads of the chunk index */
 static int chunk_index_is_read_ahead(void)
 {
@@ -384,10 +407,11 @@ static const struct ktap_case cases[] = {
 	{ "few-requests-by-mapping", few_requests_by_mapping },
 	{ "few-requests-by-reads", few_requests_by_reads },
 	{ "next-window-comes-early", next_window_comes_early },
+	{ "windows-go-by-data", windows_go_by_data },
 	{ "chunk-index-is-read-ahead", chunk_index_is_read_ahead },
 };
 
-#define NOT_STOCK_CASES	4
+#define NOT_STOCK_CASES	5
 
 static void load_reference(const char *reference)
 {
