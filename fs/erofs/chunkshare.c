@@ -440,8 +440,8 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 }
 
 /*
- * Chunks are cached in folios of up to EROFS_CHUNK_FOLIO pages, and most of what the
- * mapping of one takes, from the fault to the folio, it takes once.  So the window that
+ * What faults have read is in folios of up to EROFS_CHUNK_AROUND pages, and most of what
+ * the mapping of one takes, from the fault to the folio, it takes once.  So the window that
  * the core gives, of 16 pages by default, is made as large, within the mapping and the
  * page table.
  */
@@ -451,10 +451,10 @@ static void erofs_chunk_widen(struct vm_fault *vmf, pgoff_t *start, pgoff_t *end
 	const unsigned long before = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
 	const unsigned long after = (vma->vm_end - vmf->address) >> PAGE_SHIFT;
 	const unsigned long pte = pte_index(vmf->address);
-	const unsigned long first = ALIGN_DOWN(pte, EROFS_CHUNK_FOLIO);
+	const unsigned long first = ALIGN_DOWN(pte, EROFS_CHUNK_AROUND);
 
 	*start = min(*start, vmf->pgoff - min(pte - first, before));
-	*end = max(*end, vmf->pgoff + min(first + EROFS_CHUNK_FOLIO - pte, after));
+	*end = max(*end, vmf->pgoff + min(first + EROFS_CHUNK_AROUND - pte, after));
 }
 
 /**

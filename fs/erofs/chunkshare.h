@@ -14,9 +14,11 @@
 #define EROFS_CHUNK_REGION_BITS	(PMD_SHIFT - PAGE_SHIFT)
 #define EROFS_CHUNK_REGION	BIT(EROFS_CHUNK_REGION_BITS)
 
-/* folios are smaller than what a PMD entry maps, see chunkshare.c */
-#define EROFS_CHUNK_MAX_ORDER	5
-#define EROFS_CHUNK_FOLIO	BIT(EROFS_CHUNK_MAX_ORDER)
+/* folios are smaller than what a PMD entry maps, see chunkshare.c; read() has large ones */
+#define EROFS_CHUNK_MAX_ORDER	8
+
+/* pages around a fault that are mapped, and that what it has read ends with a multiple of */
+#define EROFS_CHUNK_AROUND	32
 
 /* the pages of one device, or of a file that is mounted */
 struct erofs_chunk_cache {

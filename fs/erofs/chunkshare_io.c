@@ -166,7 +166,7 @@ void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 	while (index < end) {
 		const pgoff_t part = min(end, ALIGN(index + 1, EROFS_CHUNK_REGION)) - index;
 		struct erofs_chunk_run run = {
-			.nr = part + EROFS_CHUNK_FOLIO - 1,
+			.nr = part + EROFS_CHUNK_AROUND - 1,
 		};
 		int data = erofs_chunk_find(inode, index, false, &run);
 
@@ -174,7 +174,7 @@ void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 			break;
 		/* so that folios do not get smaller to the end of each request */
 		run.nr = min(run.nr, !data ? part :
-			     ALIGN(run.page + part, EROFS_CHUNK_FOLIO) - run.page);
+			     ALIGN(run.page + part, EROFS_CHUNK_AROUND) - run.page);
 		/* a hole that the mark falls into passes it on to what follows */
 		if (!data && mark - index < run.nr)
 			mark = index + run.nr;
@@ -249,14 +249,14 @@ struct folio *erofs_chunk_read_folio(struct file *file,
 	return ERR_PTR(err);
 }
 
-/* the folio of a page that read() wants, and pages that come next */
+/* the folio of page @index, which read() of the pages from @first to @end wants */
 static struct folio *erofs_chunk_read_next(struct file *file,
 					   const struct erofs_chunk_run *run,
-					   pgoff_t index, pgoff_t nr)
+					   pgoff_t index, pgoff_t first, pgoff_t end)
 {
 	struct folio *folio = filemap_get_folio(run->file->f_mapping, run->page);
 
-	erofs_readahead_read(file, folio, index, nr);
+	erofs_readahead_read(file, folio, index, first, end);
 	if (!IS_ERR(folio)) {
 		if (folio_test_uptodate(folio))
 			return folio;
@@ -275,10 +275,10 @@ static void erofs_chunk_skip(struct erofs_chunk_run *run, pgoff_t nr)
 
 /*
  * Copy @count bytes that lie in one run, which begins with the page of the first;
- * of @count + @more the caller knows that they will be wanted.
+ * read() wants the pages from @first to @end.
  */
 static ssize_t erofs_chunk_copy(struct kiocb *iocb, struct iov_iter *to,
-				size_t count, size_t more,
+				size_t count, pgoff_t first, pgoff_t end,
 				struct erofs_chunk_run *run)
 {
 	struct file *file = iocb->ki_filp;
@@ -293,9 +293,7 @@ static ssize_t erofs_chunk_copy(struct kiocb *iocb, struct iov_iter *to,
 
 		if (fatal_signal_pending(current))
 			return done ? done : -EINTR;
-		folio = erofs_chunk_read_next(file, run, index,
-					      DIV_ROUND_UP(ofs + count - done + more,
-							   PAGE_SIZE));
+		folio = erofs_chunk_read_next(file, run, index, first, end);
 		if (IS_ERR(folio))
 			return done ? done : PTR_ERR(folio);
 		start = (run->page - folio->index) * PAGE_SIZE + ofs;
@@ -328,6 +326,8 @@ ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to)
 	struct inode *inode = file_inode(iocb->ki_filp);
 	const loff_t size = i_size_read(inode);
 	const size_t count = min_t(u64, iov_iter_count(to), max(size - iocb->ki_pos, 0));
+	const pgoff_t first = iocb->ki_pos >> PAGE_SHIFT;
+	const pgoff_t end = DIV_ROUND_UP_ULL(iocb->ki_pos + count, PAGE_SIZE);
 	size_t done = 0;
 	ssize_t ret = 0;
 
@@ -342,7 +342,7 @@ ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to)
 		if (ret < 0)
 			break;
 		len = min_t(u64, count - done, ((u64)run.nr << PAGE_SHIFT) - ofs);
-		ret = ret ? erofs_chunk_copy(iocb, to, len, count - done - len, &run) :
+		ret = ret ? erofs_chunk_copy(iocb, to, len, first, end, &run) :
 			    erofs_zeropage_read_hole(iocb, to, len);
 		if (ret > 0)
 			done += ret;

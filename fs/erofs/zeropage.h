@@ -81,7 +81,7 @@ void erofs_readahead_around(struct vm_fault *vmf);
 void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index,
 			  pgoff_t nr);
 void erofs_readahead_read(struct file *file, struct folio *folio, pgoff_t index,
-			  pgoff_t nr);
+			  pgoff_t first, pgoff_t end);
 
 /* huge special entries have to be known for what they are everywhere */
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP

@@ -74,14 +74,15 @@ static ssize_t erofs_zeropage_read_data(struct kiocb *iocb, struct iov_iter *to,
 	return ret;
 }
 
-/* before @count bytes of data are read, and holes */
-static void erofs_zeropage_read_ahead(struct file *file, loff_t pos, size_t count)
+/* before data at @pos is read, of [@start, @end) that is wanted */
+static void erofs_zeropage_read_ahead(struct file *file, loff_t pos, loff_t start,
+				      loff_t end)
 {
 	const pgoff_t index = pos >> PAGE_SHIFT;
 	struct folio *folio = filemap_get_folio(file->f_mapping, index);
 
-	erofs_readahead_read(file, folio, index,
-			     DIV_ROUND_UP_ULL(pos + count, PAGE_SIZE) - index);
+	erofs_readahead_read(file, folio, index, start >> PAGE_SHIFT,
+			     DIV_ROUND_UP_ULL(end, PAGE_SIZE));
 	if (!IS_ERR(folio))
 		folio_put(folio);
 }
@@ -97,7 +98,7 @@ static void erofs_zeropage_read_ahead(struct file *file, loff_t pos, size_t coun
 ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = erofs_file_inode(iocb->ki_filp);
-	const loff_t size = i_size_read(inode);
+	const loff_t size = i_size_read(inode), start = iocb->ki_pos;
 	ssize_t done = 0, ret = 0;
 
 	if (erofs_chunk_shared(inode))
@@ -111,8 +112,8 @@ ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		if (erofs_zeropage_extent(inode, iocb->ki_pos, &count) > 0) {
 			ret = erofs_zeropage_read_hole(iocb, to, count);
 		} else {
-			erofs_zeropage_read_ahead(iocb->ki_filp, iocb->ki_pos,
-						  iov_iter_count(to));
+			erofs_zeropage_read_ahead(iocb->ki_filp, iocb->ki_pos, start,
+						  iocb->ki_pos + iov_iter_count(to));
 			ret = erofs_zeropage_read_data(iocb, to, count);
 		}
 		if (ret > 0)
@@ -201,7 +202,7 @@ ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 		if (erofs_zeropage_extent(inode, *ppos, &len) > 0)
 			return erofs_zeropage_splice_hole(in, ppos, pipe, len);
 		if (!erofs_chunk_shared(inode))
-			erofs_zeropage_read_ahead(in, *ppos, wanted);
+			erofs_zeropage_read_ahead(in, *ppos, *ppos, *ppos + wanted);
 	}
 	/* pages of the device's cache are not those of the file that splice() asks for */
 	if (erofs_chunk_shared(inode))

@@ -321,7 +321,7 @@ static pgoff_t erofs_window_span(struct inode *inode, pgoff_t start, pgoff_t nr)
 	return max(index - start, nr);
 }
 
-/* what follows once page @index is used, and @nr are wanted, if its folio has the mark */
+/* what follows once page @index is used, by who wants @nr at a time, if it has the mark */
 static bool erofs_window_next(struct file *file, struct folio *folio, pgoff_t index,
 			      pgoff_t nr, struct erofs_ra_window *win)
 {
@@ -437,7 +437,7 @@ static bool erofs_window_is_ours(struct file *file, const struct erofs_ra_window
  * @file: the file it is used by
  * @folio: the folio
  * @index: page of the file
- * @nr: pages that are wanted from it on, holes included
+ * @nr: pages that the file is read by, holes included
  */
 void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index,
 			  pgoff_t nr)
@@ -456,16 +456,17 @@ void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index,
  * @file: the file
  * @folio: that is cached for page @index, or an error pointer
  * @index: page of the file, which is data
- * @nr: pages wanted from it on, holes included
+ * @first: first page that the call wants, ...
+ * @end: ... and the one after the last, holes included
  */
 void erofs_readahead_read(struct file *file, struct folio *folio, pgoff_t index,
-			  pgoff_t nr)
+			  pgoff_t first, pgoff_t end)
 {
 	struct erofs_ra_window win;
 
 	if (!IS_ERR(folio))
-		return erofs_readahead_used(file, folio, index, nr);
-	erofs_window_ahead(file, index, nr, &win);
+		return erofs_readahead_used(file, folio, index, end - first);
+	erofs_window_ahead(file, index, end - index, &win);
 	if (erofs_window_is_ours(file, &win))
 		erofs_window_read(file, &win);
 }
