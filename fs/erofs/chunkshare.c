@@ -483,8 +483,13 @@ vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 		};
 		int data = erofs_chunk_find(inode, start, true, &run);
 
-		if (data < 0)
-			break;
+		if (data < 0) {
+			/* the page itself is to be mapped if only what is before it is not known */
+			if (start >= vmf->pgoff)
+				break;
+			start = vmf->pgoff;
+			continue;
+		}
 		if (data && erofs_chunk_region_mapped(inode, start))
 			ret |= erofs_map_cached(vmf, run.file, run.page, start, run.nr);
 		start += run.nr;
