@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ishare-stress SECONDS FOLDER - lives and deaths of shared pages: processes mount
- * images in different domains and ways, open, map and read their files, and unmount
- * them in any order, lazily while they are in use as well, while others drop caches
- * and take all memory.  What they read is compared throughout.
+ * share-stress SECONDS FOLDER OPTIONS... - lives and deaths of shared pages: processes
+ * mount images in different ways, with one of the OPTIONS ("-" is none) at a time, open,
+ * map and read their files, and unmount them in any order, lazily while they are in use
+ * as well, while others drop caches and take all memory.  What they read is compared
+ * throughout.
  *
  * FOLDER and /disk0, /disk1 are as for ishare.c.
  */
@@ -40,11 +41,8 @@ static const struct { const char *name, *first, *second; } files[] = {
 	{ "almost.bin", "almost.bin", "dense.bin" },
 };
 
-static const char * const options[] = {
-	"inode_share,domain_id=x", "inode_share,domain_id=x", "inode_share,domain_id=y",
-	NULL,
-};
-
+static char **options;
+static int nr_options;
 static const char *folder;
 static time_t end;
 static unsigned int seed;
@@ -111,17 +109,18 @@ static int look(int fd, char *map, const char *ref, size_t size)
 static int one_life(const char *target)
 {
 	size_t image = chance(sizeof(images) / sizeof(*images));
-	const char *option = options[chance(sizeof(options) / sizeof(*options))];
+	const char *option = options[chance(nr_options)];
 	const char *source = images[image].source, *ref;
 	size_t f = chance(sizeof(files) / sizeof(*files)), size;
 	char path[PATH_MAX], *map = NULL;
-	int fd, ret, lazily = chance(3);
+	int fd, ret, lazily = chance(3), unmounted = 0, tries;
 
 	if (*source == '/')
 		snprintf(path, sizeof(path), "%s", source);
 	else
 		snprintf(path, sizeof(path), "%s/%s", folder, source);
-	if (mount(path, target, "erofs", MS_RDONLY, option)) {
+	if (mount(path, target, "erofs", MS_RDONLY,
+		  strcmp(option, "-") ? option : NULL)) {
 		/* somebody has the device in another domain, or it goes just now */
 		expect(errno == EBUSY && *source == '/', "mount of %s: %s", source,
 		       strerror(errno));
@@ -144,8 +143,10 @@ static int one_life(const char *target)
 		munmap(map, size);
 	munmap((void *)ref, size);
 	close(fd);
-	if (!lazily)
-		expect(!umount(target), "umount: %s", strerror(errno));
+	/* khugepaged may be looking at the file */
+	for (tries = 0; !lazily && (unmounted = umount(target)) && tries < 100; tries++)
+		usleep(10000);
+	expect(!unmounted, "umount of %s, %s: %s", source, option, strerror(errno));
 	if (ret)
 		printf("# %s of %s\n", files[f].name, source);
 	return ret;
@@ -241,11 +242,13 @@ static const struct ktap_case cases[] = {
 
 int main(int argc, char **argv)
 {
-	if (argc != 3 || atoi(argv[1]) < 1) {
-		fprintf(stderr, "usage: ishare-stress SECONDS FOLDER\n");
+	if (argc < 4 || atoi(argv[1]) < 1) {
+		fprintf(stderr, "usage: share-stress SECONDS FOLDER OPTIONS...\n");
 		return 2;
 	}
 	end = time(NULL) + atoi(argv[1]);
 	folder = argv[2];
+	options = argv + 3;
+	nr_options = argc - 3;
 	return ktap_main(cases);
 }
