@@ -298,6 +298,43 @@ static int sequences_are_read_ahead(void)
 	return 0;
 }
 
+/* touch each page that is the last of those that a fault maps at most, without an index */
+static int touch_last_pages(const char *name)
+{
+	struct map a = map_at("a", name), b = map_at("a", name);
+	size_t at;
+
+	/* what is mapped stays, in large folios, and the index goes */
+	touch(a);
+	for (at = 0; at + page < b.size; at += page) {
+		if ((uintptr_t)(b.p + at + page) / page % 32)
+			continue;
+		expect(!write_string("/proc/sys/vm/drop_caches", "1"), "drop_caches");
+		alarm(20);
+		(void)*(volatile char *)(b.p + at);
+		alarm(0);
+	}
+	munmap(a.p, a.size);
+	munmap(b.p, b.size);
+	return 0;
+}
+
+/*
+ * A fault maps pages before its own, too, and when their part of the chunk index is not in
+ * memory, it maps its own all the same: Linux 7 repeats it as long as it does not.  In
+ * some of these files such pages are on both sides of the end of a page of the index.
+ */
+static int faults_end_without_the_index_before(void)
+{
+	static const char * const names[] = { "0", "1", "2", "3" };
+	size_t i;
+
+	expect(!share("/disk4", "a"), "mount: %s", strerror(errno));
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		expect_ok(touch_last_pages(names[i]));
+	return 0;
+}
+
 /* the time that a first touch of cached pages takes does not matter; that it is no I/O does */
 static int advice_is_followed(void)
 {
@@ -653,6 +690,8 @@ static const struct sharing_case cases[] = {
 	{ "all-reads-are-right", all_reads_are_right, NULL },
 	{ "direct-reads-bypass", direct_reads_bypass, NULL },
 	{ "sequences-are-read-ahead", sequences_are_read_ahead, NULL },
+	{ "faults-end-without-the-index-before", faults_end_without_the_index_before,
+	  NULL },
 	{ "advice-is-followed", advice_is_followed, NULL },
 	{ "half-the-working-set-is-enough", half_the_working_set_is_enough, NULL },
 	{ "others-mappings-give-way", others_mappings_give_way, NULL },
