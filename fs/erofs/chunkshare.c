@@ -26,9 +26,8 @@
  *   that they pin down nothing that others rely upon to be moved.
  * - Large folios.  Where the file goes on is not where the device does.  A PMD-sized
  *   folio would be mapped as one all the same: folios stay below that size.  Those are
- *   mapped as far as both go on (erofs_map_cached()).  ->fault gives a page of one to
- *   the core only if that maps the single page; Linux 7 may map the folio around it,
- *   so there ->fault maps what is to be read by itself.
+ *   mapped as far as both go on (erofs_map_cached()), by ->fault as well: Linux 7
+ *   would map all of the folio that it is given a page of.
  * - Huge pages in their place.  Whoever collapses a range of a file into a huge page
  *   drops the page table, and with it pages of ours.  That is for files with a page
  *   cache of such folios (Linux 7; erofs_chunk_init_inode() says no), or for
@@ -41,6 +40,7 @@
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
+#include <linux/userfaultfd_k.h>
 #include <linux/wait_bit.h>
 #include "compat.h"
 #include "chunkshare.h"
@@ -427,7 +427,8 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 		return major | VM_FAULT_NOPAGE;
 	}
 	vmf->page = folio_file_page(folio, run.page);
-	if (erofs_fault_maps_folio(vmf, folio) && !PageHWPoison(vmf->page)) {
+	if (folio_test_large(folio) && !(vmf->flags & FAULT_FLAG_WRITE) &&
+	    !userfaultfd_armed(vmf->vma) && !PageHWPoison(vmf->page)) {
 		/* the mark would keep it from being mapped, and so would the lock */
 		folio_clear_readahead(folio);
 		folio_unlock(folio);
@@ -441,20 +442,22 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 
 /*
  * What faults have read is in folios of up to EROFS_CHUNK_AROUND pages, and most of what
- * the mapping of one takes, from the fault to the folio, it takes once.  So the window that
- * the core gives, of 16 pages by default, is made as large, within the mapping and the
- * page table.
+ * the mapping of one takes, from the fault to the folio, it takes once.  So in place of the
+ * window that the core gives, of 16 pages by default, one of that size is mapped, within
+ * the mapping and the page table: the @whole folio that begins where the fault is, or what
+ * is around the fault.
  */
-static void erofs_chunk_widen(struct vm_fault *vmf, pgoff_t *start, pgoff_t *end)
+static void erofs_chunk_around(struct vm_fault *vmf, bool whole, pgoff_t *start,
+			       pgoff_t *end)
 {
 	const struct vm_area_struct *vma = vmf->vma;
-	const unsigned long before = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
-	const unsigned long after = (vma->vm_end - vmf->address) >> PAGE_SHIFT;
-	const unsigned long pte = pte_index(vmf->address);
-	const unsigned long first = ALIGN_DOWN(pte, EROFS_CHUNK_AROUND);
+	const pgoff_t before = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
+	const pgoff_t after = (vma->vm_end - vmf->address) >> PAGE_SHIFT;
+	const pgoff_t pte = pte_index(vmf->address);
+	const pgoff_t skip = whole ? 0 : pte % EROFS_CHUNK_AROUND;
 
-	*start = min(*start, vmf->pgoff - min(pte - first, before));
-	*end = max(*end, vmf->pgoff + min(first + EROFS_CHUNK_AROUND - pte, after));
+	*start = vmf->pgoff - min(before, skip);
+	*end = vmf->pgoff + min3(after, EROFS_CHUNK_AROUND - skip, PTRS_PER_PTE - pte);
 }
 
 /**
@@ -471,21 +474,36 @@ vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 	struct file *file = vmf->vma->vm_file;
 	struct inode *inode = file_inode(file);
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	struct erofs_chunk_run here = { .nr = EROFS_CHUNK_AROUND };
 	unsigned int miss = READ_ONCE(file->f_ra.mmap_miss);
 	vm_fault_t ret = 0;
+	int is_data;
 
+	if (vmf->pgoff >= eof)
+		return 0;
+	is_data = erofs_chunk_find(inode, vmf->pgoff, true, &here);
+	if (is_data < 0)
+		return 0;
 	++end;
-	erofs_chunk_widen(vmf, &start, &end);
+	if (end - start <= EROFS_CHUNK_AROUND)
+		erofs_chunk_around(vmf, is_data && here.nr == EROFS_CHUNK_AROUND &&
+				   !(here.page % EROFS_CHUNK_AROUND), &start, &end);
 	end = min(end, eof);
 	while (start < end) {
-		struct erofs_chunk_run run = {
-			.nr = min(end, ALIGN(start + 1, EROFS_CHUNK_REGION)) - start,
-		};
-		int data = erofs_chunk_find(inode, start, true, &run);
+		const pgoff_t nr = min(end, ALIGN(start + 1, EROFS_CHUNK_REGION)) - start;
+		struct erofs_chunk_run run = { .nr = nr };
+		int data;
 
+		if (start == vmf->pgoff) {
+			run = here;
+			run.nr = min(run.nr, nr);
+			data = is_data;
+		} else {
+			data = erofs_chunk_find(inode, start, true, &run);
+		}
 		if (data < 0) {
-			/* the page itself is to be mapped if only what is before it is not known */
-			if (start >= vmf->pgoff)
+			/* the page itself is to be mapped if what is before it is not known */
+			if (start > vmf->pgoff)
 				break;
 			start = vmf->pgoff;
 			continue;

@@ -82,8 +82,8 @@ vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 
 extern const struct address_space_operations erofs_chunk_aops;
 
-void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
-			   pgoff_t mark);
+pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
+			      pgoff_t mark);
 struct folio *erofs_chunk_read_folio(struct file *file,
 				     const struct erofs_chunk_run *run);
 ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to);
@@ -131,8 +131,11 @@ static inline vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf,
 	return filemap_map_pages(vmf, start, end);
 }
 
-static inline void erofs_chunk_readahead(struct file *file, pgoff_t index,
-					 pgoff_t nr, pgoff_t mark) {}
+static inline pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index,
+					    pgoff_t nr, pgoff_t mark)
+{
+	return index;
+}
 
 static inline ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to)
 {

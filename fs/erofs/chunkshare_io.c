@@ -119,11 +119,14 @@ static pgoff_t erofs_chunk_read_run(struct file *file, const struct erofs_chunk_
 	if (erofs_chunk_reader_init(&rd, file, run, REQ_RAHEAD))
 		return mark;
 	while (page < end) {
-		void *entry = xa_load(&mapping->i_pages, page);
+		folio = filemap_get_folio(mapping, page);
+		if (!IS_ERR(folio)) {
+			const pgoff_t next = folio_next_index(folio);
 
-		if (entry && !xa_is_value(entry)) {
-			if (page++ - run->page == mark)
-				++mark;
+			folio_put(folio);
+			if (run->page + mark - page < next - page)
+				mark = next - run->page;
+			page = next;
 			continue;
 		}
 		folio = erofs_new_folio(mapping, page, end - page,
@@ -152,16 +155,18 @@ static pgoff_t erofs_chunk_read_run(struct file *file, const struct erofs_chunk_
  *	erofs_readahead_used(), or one that is none of them
  *
  * Errors are left to who needs the pages.  Best called with requests plugged.
+ *
+ * Return: the page after the last that is cached now, or on its way.
  */
-void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
-			   pgoff_t mark)
+pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
+			      pgoff_t mark)
 {
 	struct inode *inode = file_inode(file);
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	pgoff_t end;
 
 	if (index >= eof)
-		return;
+		return index;
 	end = index + min(nr, eof - index);
 	while (index < end) {
 		const pgoff_t part = min(end, ALIGN(index + 1, EROFS_CHUNK_REGION)) - index;
@@ -182,6 +187,7 @@ void erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 			mark = index + erofs_chunk_read_run(file, &run, mark - index);
 		index += run.nr;
 	}
+	return index;
 }
 
 /* read one locked folio; it is unlocked when that has ended */

@@ -10,7 +10,6 @@
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
-#include <linux/userfaultfd_k.h>
 #include <linux/version.h>
 #include "internal.h"
 #include "zeropage.h"
@@ -136,12 +135,6 @@ static inline u64 erofs_device_offset(struct erofs_device_info *dif)
 static inline erofs_off_t erofs_dev_pos(const struct erofs_map_dev *dev)
 {
 	return dev->m_pa;
-}
-
-/* the core maps the page that ->fault returns, and no other of its folio */
-static inline bool erofs_fault_maps_folio(struct vm_fault *vmf, struct folio *folio)
-{
-	return false;
 }
 
 /* list_lru_walk_cb's are called with the lock of the list */
@@ -281,13 +274,6 @@ static inline u64 erofs_device_offset(struct erofs_device_info *dif)
 static inline erofs_off_t erofs_dev_pos(const struct erofs_map_dev *dev)
 {
 	return dev->m_dif->fsoff + dev->m_pa;
-}
-
-/* would the core map all of the folio that ->fault returns a page of? */
-static inline bool erofs_fault_maps_folio(struct vm_fault *vmf, struct folio *folio)
-{
-	return folio_test_large(folio) && !(vmf->flags & FAULT_FLAG_WRITE) &&
-		!userfaultfd_armed(vmf->vma);
 }
 
 static inline bool erofs_is_fscache_mode(struct super_block *sb)

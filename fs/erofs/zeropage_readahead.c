@@ -251,7 +251,9 @@ static void erofs_window_read(struct file *file, const struct erofs_ra_window *w
 	ra->async_size = end - min(win->mark, end);
 	blk_start_plug(&plug);
 	if (erofs_chunk_shared(inode))
-		erofs_chunk_readahead(file, win->start, win->nr, win->mark);
+		/* where folios on the device end it may have gone further */
+		ra->size = erofs_chunk_readahead(file, win->start, win->nr, win->mark) -
+			win->start;
 	else
 		erofs_readahead_data(&rac, inode, win->start, min(end, eof), win->mark);
 	blk_finish_plug(&plug);

@@ -321,8 +321,8 @@ static int touch_last_pages(const char *name)
 
 /*
  * A fault maps pages before its own, too, and when their part of the chunk index is not in
- * memory, it maps its own all the same: Linux 7 repeats it as long as it does not.  In
- * some of these files such pages are on both sides of the end of a page of the index.
+ * memory, it maps its own all the same, or it would be repeated for good.  In some of these
+ * files such pages are on both sides of the end of a page of the index.
  */
 static int faults_end_without_the_index_before(void)
 {
