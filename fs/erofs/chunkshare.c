@@ -440,24 +440,43 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 	return major | VM_FAULT_LOCKED;
 }
 
+/* how many pages from that of @run on are in one cached folio */
+static pgoff_t erofs_chunk_in_folio(const struct erofs_chunk_run *run)
+{
+	struct folio *folio = filemap_get_folio(run->file->f_mapping, run->page);
+	pgoff_t nr;
+
+	if (IS_ERR(folio))
+		return 0;
+	nr = folio_next_index(folio) - run->page;
+	folio_put(folio);
+	return nr;
+}
+
 /*
- * What faults have read is in folios of up to EROFS_CHUNK_AROUND pages, and most of what
- * the mapping of one takes, from the fault to the folio, it takes once.  So in place of the
- * window that the core gives, of 16 pages by default, one of that size is mapped, within
- * the mapping and the page table: the @whole folio that begins where the fault is, or what
- * is around the fault.
+ * Most of what the mapping of a folio takes, from the fault to the folio, it takes once.
+ * So in place of the window that the core gives, of 16 pages by default, one of
+ * EROFS_CHUNK_AROUND is mapped, which is what most folios have.  Where data lies in a @row
+ * from the page of the fault on, as many as that, it begins there if a folio does, and
+ * goes on to the end of a larger one.
  */
-static void erofs_chunk_around(struct vm_fault *vmf, bool whole, pgoff_t *start,
-			       pgoff_t *end)
+static void erofs_chunk_around(struct vm_fault *vmf, const struct erofs_chunk_run *row,
+			       pgoff_t *start, pgoff_t *end)
 {
 	const struct vm_area_struct *vma = vmf->vma;
 	const pgoff_t before = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
 	const pgoff_t after = (vma->vm_end - vmf->address) >> PAGE_SHIFT;
 	const pgoff_t pte = pte_index(vmf->address);
-	const pgoff_t skip = whole ? 0 : pte % EROFS_CHUNK_AROUND;
+	pgoff_t skip = pte % EROFS_CHUNK_AROUND, nr;
 
+	if (row && !(row->page % EROFS_CHUNK_AROUND))
+		skip = 0;
+	nr = EROFS_CHUNK_AROUND - skip;
+	if (row)
+		nr = max(nr, erofs_chunk_in_folio(row));
+	/* within the mapping and the page table */
 	*start = vmf->pgoff - min(before, skip);
-	*end = vmf->pgoff + min3(after, EROFS_CHUNK_AROUND - skip, PTRS_PER_PTE - pte);
+	*end = vmf->pgoff + min3(after, nr, PTRS_PER_PTE - pte);
 }
 
 /**
@@ -486,8 +505,8 @@ vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 		return 0;
 	++end;
 	if (end - start <= EROFS_CHUNK_AROUND)
-		erofs_chunk_around(vmf, is_data && here.nr == EROFS_CHUNK_AROUND &&
-				   !(here.page % EROFS_CHUNK_AROUND), &start, &end);
+		erofs_chunk_around(vmf, is_data && here.nr == EROFS_CHUNK_AROUND ? &here : NULL,
+				   &start, &end);
 	end = min(end, eof);
 	while (start < end) {
 		const pgoff_t nr = min(end, ALIGN(start + 1, EROFS_CHUNK_REGION)) - start;
