@@ -299,6 +299,26 @@ int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
 	return ret;
 }
 
+/* erofs_hole_run() where no page holds more than one chunk */
+static int erofs_whole_chunks_run(struct erofs_chunk_index *ci, pgoff_t index,
+				  pgoff_t *end)
+{
+	u64 chunk = erofs_chunk_of_page(ci, index);
+	void *entry = erofs_chunk_entry(ci, chunk);
+	bool hole;
+	int err;
+
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
+	hole = erofs_entry_is_hole(ci, entry);
+	err = erofs_chunks_forward(ci, &chunk, erofs_chunk_from_page(ci, *end), hole);
+	if (err)
+		return err;
+	if (chunk < ci->nr)
+		*end = min(*end, erofs_page_from_chunk(ci, chunk));
+	return hole;
+}
+
 static bool erofs_in_extents(struct inode *inode)
 {
 	return IS_ENABLED(CONFIG_EROFS_FS_ZEROPAGE_ZIP) &&
@@ -324,6 +344,11 @@ int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
 	if (erofs_in_extents(inode))
 		return erofs_zip_hole_run(inode, index, end);
 	ret = erofs_chunk_index_init(&ci, inode);
+	if (!ret && ci.bits >= PAGE_SHIFT) {
+		ret = erofs_whole_chunks_run(&ci, index, end);
+		erofs_put_metabuf(&ci.buf);
+		return ret;
+	}
 	if (!ret)
 		ret = erofs_hole_end(&ci, index, &hole_end);
 	if (!ret && hole_end > index) {

@@ -39,6 +39,7 @@ struct erofs_ra_window {
 	pgoff_t start;
 	pgoff_t nr;
 	pgoff_t mark;	/* page that has the next window read when it is used */
+	bool ours;	/* not one that the core can be left alone with, see above */
 };
 
 /**
@@ -217,15 +218,16 @@ bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode
 	return true;
 }
 
-/* would the core allocate folios for holes? */
-static bool erofs_window_has_holes(struct inode *inode,
-				   const struct erofs_ra_window *win)
+/* would the core allocate folios for holes, or in the cache of the wrong inode? */
+static bool erofs_window_is_ours(struct inode *inode, const struct erofs_ra_window *win)
 {
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	const pgoff_t end = win->start + win->nr;
 	pgoff_t run = min(end, eof);
 	int hole;
 
+	if (erofs_chunk_shared(inode))
+		return true;
 	/* the extents of a compressed file would have to be looked up one by one */
 	if (EROFS_I(inode)->datalayout != EROFS_INODE_CHUNK_BASED)
 		return false;
@@ -283,6 +285,7 @@ static void erofs_window_around(struct vm_fault *vmf, struct erofs_ra_window *wi
 	}
 	if (win->nr > 1)
 		win->mark = win->start + win->nr - win->nr / 4;
+	win->ours = erofs_window_is_ours(erofs_file_inode(vmf->vma->vm_file), win);
 }
 
 static void erofs_count_miss(struct vm_fault *vmf)
@@ -297,30 +300,37 @@ static void erofs_count_miss(struct vm_fault *vmf)
 }
 
 /*
- * How many pages from @start on have @nr pages of data.  They lie in a row on the device,
- * and holes do not give it the time to read them.
+ * Make @win as long as @nr pages of data are from its start on.  They lie in a row on the
+ * device, and holes do not give it the time to read them.
  */
-static pgoff_t erofs_window_span(struct inode *inode, pgoff_t start, pgoff_t nr)
+static void erofs_window_span(struct inode *inode, pgoff_t nr, struct erofs_ra_window *win)
 {
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
-	const pgoff_t end = min(start + nr * EROFS_SPAN, eof);
-	pgoff_t index = start, data = 0;
+	const pgoff_t end = min(win->start + nr * EROFS_SPAN, eof);
+	pgoff_t index = win->start, data = 0;
+	bool after_data = false;
 
+	win->nr = nr;
+	win->ours = erofs_chunk_shared(inode);
 	if (EROFS_I(inode)->datalayout != EROFS_INODE_CHUNK_BASED)
-		return nr;
+		return;
+	if (index >= eof)
+		win->ours = true;
 	while (index < end && data < nr) {
-		pgoff_t run = end;
+		/* no more of the index is looked at than it takes */
+		pgoff_t run = after_data ? end : min(end, index + nr - data);
 		int hole = erofs_hole_run(inode, index, &run);
 
 		if (hole < 0)
 			break;
-		if (!hole) {
-			run = min(run, index + nr - data);
+		after_data = !hole;
+		if (!hole)
 			data += run - index;
-		}
+		else
+			win->ours = true;
 		index = run;
 	}
-	return max(index - start, nr);
+	win->nr = max(index - win->start, nr);
 }
 
 /* what follows once page @index is used, by who wants @nr at a time, if it has the mark */
@@ -334,7 +344,7 @@ static bool erofs_window_next(struct file *file, struct folio *folio, pgoff_t in
 	/* another file may have left the mark */
 	win->start = index - ra->start < ra->size ? ra->start + ra->size : index + 1;
 	nr = max_t(pgoff_t, ra->ra_pages, min_t(pgoff_t, nr, EROFS_READ_STRETCH));
-	win->nr = erofs_window_span(erofs_file_inode(file), win->start, nr);
+	erofs_window_span(erofs_file_inode(file), nr, win);
 	/* in the middle of a run it would be the core that finds the mark */
 	win->mark = win->start + 1;
 	return true;
@@ -355,6 +365,7 @@ static void erofs_window_ahead(struct file *file, pgoff_t index, pgoff_t nr,
 		win->nr = max_t(pgoff_t, win->nr, ra->ra_pages);
 		win->mark = index + win->nr / 2;
 	}
+	win->ours = erofs_window_is_ours(erofs_file_inode(file), win);
 }
 
 /**
@@ -381,7 +392,7 @@ vm_fault_t erofs_readahead_fault(struct vm_fault *vmf)
 	else
 		wanted = !(vmf->vma->vm_flags & VM_RAND_READ) &&
 			erofs_window_next(file, folio, vmf->pgoff, 1, &win);
-	wanted = wanted && erofs_window_has_holes(erofs_file_inode(file), &win);
+	wanted = wanted && win.ours;
 	if (!IS_ERR(folio)) {
 		if (wanted)
 			folio_clear_readahead(folio);
@@ -426,14 +437,6 @@ void erofs_readahead_around(struct vm_fault *vmf)
 	erofs_window_read(vmf->vma->vm_file, &win);
 }
 
-/* is the core not to be left alone with this? */
-static bool erofs_window_is_ours(struct file *file, const struct erofs_ra_window *win)
-{
-	struct inode *inode = erofs_file_inode(file);
-
-	return erofs_chunk_shared(inode) || erofs_window_has_holes(inode, win);
-}
-
 /**
  * erofs_readahead_used - a cached folio is used: is it time to read what follows?
  * @file: the file it is used by
@@ -446,8 +449,7 @@ void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index,
 {
 	struct erofs_ra_window win;
 
-	if (!erofs_window_next(file, folio, index, nr, &win) ||
-	    !erofs_window_is_ours(file, &win))
+	if (!erofs_window_next(file, folio, index, nr, &win) || !win.ours)
 		return;
 	folio_clear_readahead(folio);
 	erofs_window_read(file, &win);
@@ -469,6 +471,6 @@ void erofs_readahead_read(struct file *file, struct folio *folio, pgoff_t index,
 	if (!IS_ERR(folio))
 		return erofs_readahead_used(file, folio, index, end - first);
 	erofs_window_ahead(file, index, end - index, &win);
-	if (erofs_window_is_ours(file, &win))
+	if (win.ours)
 		erofs_window_read(file, &win);
 }
