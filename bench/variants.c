@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * variants FILE... - map the files privately, all at the same time, and read every
- * page: "cached-kb KB", what the page cache has grown by.
+ * page: "cached-kb KB", what the page cache has grown by, but for what says where their
+ * data is, which some mounts have there as well.
  *
  * variants --ksm SECONDS FILE... - copies of their data in anonymous memory instead, for
  * KSM to find the equal pages, as it is set up but for being on: "ksm-kb KB COPIED-KB
@@ -35,11 +36,26 @@ static struct map map_file(const char *name)
 	return m;
 }
 
+static void find_data(const char *name)
+{
+	int fd = open(name, O_RDONLY);
+	off_t pos = 0;
+
+	if (fd < 0)
+		err(1, "%s", name);
+	while ((pos = lseek(fd, pos, SEEK_DATA)) >= 0)
+		pos = lseek(fd, pos, SEEK_HOLE);
+	close(fd);
+}
+
 static int cached_of(char **names)
 {
+	char **name;
 	long before;
 
 	drop_caches();
+	for (name = names; *name; name++)
+		find_data(*name);
 	before = number_in("/proc/meminfo", "Cached");
 	for (; *names; names++) {
 		struct map m = map_file(*names);
