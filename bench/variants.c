@@ -36,26 +36,20 @@ static struct map map_file(const char *name)
 	return m;
 }
 
-static void find_data(const char *name)
-{
-	int fd = open(name, O_RDONLY);
-	off_t pos = 0;
-
-	if (fd < 0)
-		err(1, "%s", name);
-	while ((pos = lseek(fd, pos, SEEK_DATA)) >= 0)
-		pos = lseek(fd, pos, SEEK_HOLE);
-	close(fd);
-}
-
 static int cached_of(char **names)
 {
 	char **name;
 	long before;
 
 	drop_caches();
-	for (name = names; *name; name++)
-		find_data(*name);
+	for (name = names; *name; name++) {
+		int fd = open(*name, O_RDONLY);
+
+		if (fd < 0)
+			err(1, "%s", *name);
+		read_extents(fd);
+		close(fd);
+	}
 	before = number_in("/proc/meminfo", "Cached");
 	for (; *names; names++) {
 		struct map m = map_file(*names);

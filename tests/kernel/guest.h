@@ -40,6 +40,9 @@ long cached_pages_at(int fd, uint64_t start, uint64_t len);
 /* drop clean page cache, dentries and inodes */
 void drop_caches(void);
 
+/* have in memory where the data of a file is, and none of the data */
+void read_extents(int fd);
+
 /* ask all mounts for huge zero mappings, or no longer; 0, or -errno */
 int set_huge(bool on);
 
