@@ -4,7 +4,8 @@
  * those (mount option chunk_share).  FOLDER has the images that chunkshare.test makes
  * and, in "tree", the files in them.  /disk0 is "one", with three variants of a guest's
  * memory and a dense file; /disk1 is "two" and /disk2 is "three", with a variant each,
- * which refer to chunks of "one"; /disk3 is "small", with blocks smaller than a page.
+ * which refer to chunks of "one"; /disk3 is "small", with blocks smaller than a page;
+ * /disk4 is "dense", with files whose chunk indexes take more than a block.
  */
 #define _GNU_SOURCE
 #include <err.h>
