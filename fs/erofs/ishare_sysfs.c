@@ -94,22 +94,26 @@ static const struct attribute_group erofs_ishare_group = {
 	.attrs = erofs_ishare_attrs,
 };
 
-static struct kobject *erofs_ishare_folder(struct kobject *parent)
-{
-	struct kobject *kobj = kobject_create_and_add("ishare", parent);
-
-	if (kobj && sysfs_create_group(kobj, &erofs_ishare_group)) {
-		kobject_put(kobj);
-		kobj = NULL;
-	}
-	return kobj;
-}
-
-static void erofs_ishare_remove_folder(struct kobject *kobj)
+static void erofs_ishare_remove_folder(struct kobject **kobj)
 {
 	/* waits for whoever is in a file of it */
-	kobject_del(kobj);
-	kobject_put(kobj);
+	kobject_del(*kobj);
+	kobject_put(*kobj);
+	*kobj = NULL;
+}
+
+/* its files look at @kobj, so they come after it is set */
+static int erofs_ishare_add_folder(struct kobject **kobj, struct kobject *parent)
+{
+	int err;
+
+	*kobj = kobject_create_and_add("ishare", parent);
+	if (!*kobj)
+		return -ENOMEM;
+	err = sysfs_create_group(*kobj, &erofs_ishare_group);
+	if (err)
+		erofs_ishare_remove_folder(kobj);
+	return err;
 }
 
 /**
@@ -122,31 +126,27 @@ int erofs_ishare_register(struct super_block *sb)
 {
 	struct erofs_sb_info *sbi = EROFS_SB(sb);
 	struct erofs_ishare *is = sbi->ishare;
-	int err = -ENOMEM;
+	int err;
 
-	is->kobj = erofs_ishare_folder(&sbi->s_kobj);
-	if (!is->kobj)
+	err = erofs_ishare_add_folder(&is->kobj, &sbi->s_kobj);
+	if (err)
 		return err;
 	err = sysfs_create_file(is->kobj, &erofs_ishare_attr_domain.attr);
 	if (err)
 		goto out;
-	err = -ENOMEM;
 	mutex_lock(&erofs_ishare_folder_lock);
-	if (!erofs_ishare_all)
-		erofs_ishare_all = erofs_ishare_folder(&sbi->s_kobj.kset->kobj);
-	if (erofs_ishare_all) {
+	if (!erofs_ishare_users)
+		err = erofs_ishare_add_folder(&erofs_ishare_all, &sbi->s_kobj.kset->kobj);
+	if (!err) {
 		++erofs_ishare_users;
 		mutex_lock(&erofs_ishare_mounts_lock);
 		list_add(&is->mounts, &erofs_ishare_mounts);
 		mutex_unlock(&erofs_ishare_mounts_lock);
-		err = 0;
 	}
 	mutex_unlock(&erofs_ishare_folder_lock);
 out:
-	if (err) {
-		erofs_ishare_remove_folder(is->kobj);
-		is->kobj = NULL;
-	}
+	if (err)
+		erofs_ishare_remove_folder(&is->kobj);
 	return err;
 }
 
@@ -158,15 +158,12 @@ void erofs_ishare_unregister(struct erofs_ishare *is)
 {
 	if (!is->kobj)
 		return;
-	erofs_ishare_remove_folder(is->kobj);
-	is->kobj = NULL;
+	erofs_ishare_remove_folder(&is->kobj);
 	mutex_lock(&erofs_ishare_folder_lock);
 	mutex_lock(&erofs_ishare_mounts_lock);
 	list_del(&is->mounts);
 	mutex_unlock(&erofs_ishare_mounts_lock);
-	if (!--erofs_ishare_users) {
-		erofs_ishare_remove_folder(erofs_ishare_all);
-		erofs_ishare_all = NULL;
-	}
+	if (!--erofs_ishare_users)
+		erofs_ishare_remove_folder(&erofs_ishare_all);
 	mutex_unlock(&erofs_ishare_folder_lock);
 }
