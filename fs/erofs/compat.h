@@ -76,6 +76,13 @@ static inline int erofs_inode_metabuf(struct erofs_buf *buf, struct inode *inode
 	return 0;
 }
 
+static inline int erofs_shared_xattr_metabuf(struct erofs_buf *buf,
+					     struct super_block *sb)
+{
+	erofs_init_metabuf(buf, sb);
+	return 0;
+}
+
 static inline void *erofs_inode_meta(struct erofs_buf *buf, erofs_off_t pos)
 {
 	return erofs_bread(buf, pos, EROFS_KMAP);
@@ -205,6 +212,13 @@ static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp,
 static inline int erofs_inode_metabuf(struct erofs_buf *buf, struct inode *inode)
 {
 	return erofs_init_metabuf(buf, inode->i_sb, erofs_inode_in_metabox(inode));
+}
+
+static inline int erofs_shared_xattr_metabuf(struct erofs_buf *buf,
+					     struct super_block *sb)
+{
+	return erofs_init_metabuf(buf, sb,
+				  erofs_sb_has_shared_ea_in_metabox(EROFS_SB(sb)));
 }
 
 static inline void *erofs_inode_meta(struct erofs_buf *buf, erofs_off_t pos)
