@@ -22,30 +22,29 @@
  *   If its last member leaves because the member's file system is unmounted, it goes
  *   at once.
  * - Blocks are read through the file that asks (ishare_io.c), so nothing refers to
- *   an image that is not in use.  A member is evicted after its reads have ended.
+ *   an image that is not in use.  If they cannot be read, another member lends its own:
+ *   its inode is held for that time, and its mount before it begins to go.
+ * - Eviction waits for nothing.  It may be reclaim that evicts, on behalf of a read that
+ *   has a folio of the same shared inode locked.  What is left to do once the reads by
+ *   the blocks of a member have ended is left to a worker, and unmounting waits for it.
  *
  * Trust: who can mount with a domain vouches for the images in it.  Only fingerprints
- * that the super block declares count, not any xattr of that name, which may come from
- * an archive somebody else has made.  Mounts with inode_share_verify do not trust
- * fingerprints either (ishare_verify.c): they share among themselves, with shared
- * inodes of their own.
+ * that the super block declares count, and only where an inode has just the one: an
+ * archive somebody else has made may bring an xattr of that name (fingerprint.c).
+ * Mounts with inode_share_verify do not trust fingerprints either (ishare_verify.c):
+ * they share among themselves, with shared inodes of their own.  The default domain is
+ * one of those, unless the module is told to believe.
  */
+#include <crypto/hash.h>
 #include <linux/backing-dev.h>
 #include <linux/bio.h>
 #include <linux/capability.h>
 #include <linux/fs_parser.h>
-#include <linux/jhash.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
-#include <linux/random.h>
 #include <linux/wait_bit.h>
-#include "chunkshare.h"
 #include "ishare.h"
-#include "xattr.h"
-
-#define CREATE_TRACE_POINTS
-#include "ishare_trace.h"
 
 /* as of Linux 7.0: the fingerprint's xattr is the long prefix with this number */
 #define EROFS_FEATURE_COMPAT_ISHARE_XATTRS	0x00000020
@@ -53,9 +52,9 @@
 
 static DEFINE_MUTEX(erofs_ishare_lock);		/* of the domains and their mounts */
 static LIST_HEAD(erofs_ishare_domains);
-static u32 erofs_ishare_seed __read_mostly;
 
 static char *erofs_ishare_default;
+static bool erofs_ishare_default_verify __read_mostly = true;
 
 /* without the newline of who echoes it into sysfs */
 static int erofs_ishare_set_default(const char *val, const struct kernel_param *kp)
@@ -75,6 +74,9 @@ static const struct kernel_param_ops erofs_ishare_default_ops = {
 module_param_cb(ishare_domain, &erofs_ishare_default_ops, &erofs_ishare_default, 0600);
 MODULE_PARM_DESC(ishare_domain,
 		 "Domain of mounts that name none: they all share pages by fingerprint (default: none)");
+module_param_named(ishare_verify, erofs_ishare_default_verify, bool, 0600);
+MODULE_PARM_DESC(ishare_verify,
+		 "Verify the fingerprints of mounts in the domain ishare_domain (default: Y)");
 
 /* ---- domains ---- */
 
@@ -124,24 +126,30 @@ static struct erofs_ishare_domain *erofs_ishare_get_domain(const char *id)
 	if (!domain)
 		return ERR_PTR(-ENOMEM);
 	memcpy(domain->id, id, size);
+	err = -ENOMEM;
+	domain->wq = alloc_workqueue("erofs_ishare", WQ_UNBOUND, 0);
+	if (!domain->wq)
+		goto err_free;
 	domain->mnt = kern_mount(&erofs_ishare_fs_type);
 	err = PTR_ERR_OR_ZERO(domain->mnt);
-	if (!err) {
-		/* read-ahead needs one; what it is told to read comes in large pieces */
-		err = super_setup_bdi(domain->mnt->mnt_sb);
-		if (err)
-			kern_unmount(domain->mnt);
-		else
-			domain->mnt->mnt_sb->s_bdi->io_pages = BIO_MAX_VECS;
-	}
-	if (err) {
-		kfree(domain);
-		return ERR_PTR(err);
-	}
-	get_random_once(&erofs_ishare_seed, sizeof(erofs_ishare_seed));
+	if (err)
+		goto err_wq;
+	/* read-ahead needs one; what it is told to read comes in large pieces */
+	err = super_setup_bdi(domain->mnt->mnt_sb);
+	if (err)
+		goto err_mnt;
+	domain->mnt->mnt_sb->s_bdi->io_pages = BIO_MAX_VECS;
 	domain->mounts = 1;
 	list_add(&domain->list, &erofs_ishare_domains);
 	return domain;
+
+err_mnt:
+	kern_unmount(domain->mnt);
+err_wq:
+	destroy_workqueue(domain->wq);
+err_free:
+	kfree(domain);
+	return ERR_PTR(err);
 }
 
 static void erofs_ishare_put_domain(struct erofs_ishare_domain *domain)
@@ -149,6 +157,7 @@ static void erofs_ishare_put_domain(struct erofs_ishare_domain *domain)
 	mutex_lock(&erofs_ishare_lock);
 	if (!--domain->mounts) {
 		list_del(&domain->list);
+		destroy_workqueue(domain->wq);
 		kern_unmount(domain->mnt);
 		kfree(domain);
 	}
@@ -175,6 +184,7 @@ static struct erofs_ishare *erofs_ishare_alloc(struct erofs_sb_info *sbi)
 		if (is) {
 			mutex_init(&is->lock);
 			INIT_LIST_HEAD(&is->members);
+			refcount_set(&is->lent, 1);
 			sbi->ishare = is;
 		}
 	}
@@ -230,10 +240,12 @@ static int erofs_ishare_default_domain(struct erofs_sb_info *sbi)
 		is = erofs_ishare_alloc(sbi);
 		if (is)
 			is->domain_id = kstrdup(erofs_ishare_default, GFP_KERNEL);
-		if (!is || !is->domain_id)
+		if (!is || !is->domain_id) {
 			err = -ENOMEM;
-		else
+		} else {
 			is->wanted = true;
+			is->verify = erofs_ishare_default_verify;
+		}
 	}
 	kernel_param_unlock(THIS_MODULE);
 	return err;
@@ -298,6 +310,15 @@ int erofs_ishare_init_sb(struct super_block *sb, struct fs_context *fc)
 		return err;
 	if (!is->xattr_name)
 		erofs_info(sb, "inode_share: the image has no fingerprints, its files are not shared");
+	if (is->verify) {
+		is->sha256 = crypto_alloc_shash("sha256", 0, 0);
+		if (IS_ERR(is->sha256)) {
+			err = PTR_ERR(is->sha256);
+			is->sha256 = NULL;
+			errorfc(fc, "inode_share_verify: the kernel has no SHA-256");
+			return err;
+		}
+	}
 
 	mutex_lock(&erofs_ishare_lock);
 	is->domain = erofs_ishare_get_domain(is->domain_id);
@@ -312,21 +333,32 @@ int erofs_ishare_init_sb(struct super_block *sb, struct fs_context *fc)
 	return err;
 }
 
+/* do two mounts share with the same mounts, and in the same way? */
+static bool erofs_ishare_eq(const struct erofs_ishare *a, const struct erofs_ishare *b)
+{
+	if (!a || !b)
+		return a == b;
+	/* an option that lacks the other one is an error of its own */
+	if (!a->domain_id || !b->domain_id)
+		return false;
+	return a->verify == b->verify && !strcmp(a->domain_id, b->domain_id);
+}
+
 /**
- * erofs_ishare_check_tree - a device that is mounted already keeps its domain
+ * erofs_ishare_check_tree - a device that is mounted already keeps what it shares
  * @fc: a mount, whose root is there unless @err
  * @err: what came of it so far
  *
  * Another mount of the same device is one of the same super block, whatever its
  * options say.
  *
- * Return: @err, or -EBUSY if the super block there has another domain.
+ * Return: @err, or -EBUSY if the super block there has another domain, or verifies
+ * where this one is not to or the other way round.
  */
 int erofs_ishare_check_tree(struct fs_context *fc, int err)
 {
 	struct erofs_sb_info *sbi = fc->s_fs_info;
 	struct super_block *sb;
-	const char *want, *have;
 
 	/* a new super block has taken it */
 	if (err || !sbi)
@@ -334,18 +366,68 @@ int erofs_ishare_check_tree(struct fs_context *fc, int err)
 	if (!sbi->ishare)
 		err = erofs_ishare_default_domain(sbi);
 	sb = fc->root->d_sb;
-	want = sbi->ishare ? sbi->ishare->domain_id : NULL;
-	have = EROFS_SB(sb)->ishare ? EROFS_SB(sb)->ishare->domain_id : NULL;
-	if (!err && !(want && have ? strcmp(want, have) : want != have))
+	if (!err && erofs_ishare_eq(sbi->ishare, EROFS_SB(sb)->ishare))
 		return 0;
 	if (!err) {
-		errorfc(fc, "the device is mounted already, with another domain_id or none");
+		errorfc(fc, "the device is mounted already, and shares in another way (domain_id, inode_share_verify)");
 		err = -EBUSY;
 	}
 	dput(fc->root);
 	fc->root = NULL;
 	deactivate_locked_super(sb);
 	return err;
+}
+
+static void erofs_ishare_put_lent(struct erofs_ishare *is)
+{
+	if (refcount_dec_and_test(&is->lent))
+		wake_up_var(&is->lent);
+}
+
+/**
+ * erofs_ishare_lend - have a member stay while somebody else reads its blocks
+ * @member: on the list of its shared inode, whose lock is held
+ *
+ * Return: false if the member or its mount is about to go.
+ */
+bool erofs_ishare_lend(struct erofs_member *member)
+{
+	struct erofs_ishare *is = EROFS_I_SB(member->inode)->ishare;
+
+	if (!refcount_inc_not_zero(&is->lent))
+		return false;
+	if (igrab(member->inode))
+		return true;
+	erofs_ishare_put_lent(is);
+	return false;
+}
+
+/**
+ * erofs_ishare_give_back - undo erofs_ishare_lend()
+ * @member: the member
+ *
+ * Context: may sleep.
+ */
+void erofs_ishare_give_back(struct erofs_member *member)
+{
+	struct erofs_ishare *is = EROFS_I_SB(member->inode)->ishare;
+
+	iput(member->inode);
+	erofs_ishare_put_lent(is);
+}
+
+/**
+ * erofs_ishare_shutdown_sb - have nobody use the blocks of a mount any more
+ * @sb: a super block that is about to be shut down, which has to find its inodes unused
+ */
+void erofs_ishare_shutdown_sb(struct super_block *sb)
+{
+	struct erofs_ishare *is = EROFS_SB(sb)->ishare;
+
+	if (!is)
+		return;
+	erofs_ishare_put_lent(is);
+	wait_var_event(&is->lent, !refcount_read(&is->lent));
 }
 
 /**
@@ -359,6 +441,8 @@ void erofs_ishare_exit_sb(struct super_block *sb)
 	if (!is || !is->domain)
 		return;
 	erofs_ishare_unregister(is);
+	/* members that have left may have reads in flight */
+	flush_workqueue(is->domain->wq);
 	erofs_ishare_put_domain(is->domain);
 	is->domain = NULL;
 }
@@ -374,6 +458,8 @@ void erofs_ishare_free(struct erofs_sb_info *sbi)
 	if (!is)
 		return;
 	sbi->ishare = NULL;
+	if (is->sha256)
+		crypto_free_shash(is->sha256);
 	kfree(is->domain_id);
 	kfree(is->xattr_name);
 	kfree(is);
@@ -389,255 +475,4 @@ void erofs_ishare_show_options(struct seq_file *seq, struct erofs_sb_info *sbi)
 	if (sbi->ishare && sbi->ishare->domain)
 		seq_puts(seq, sbi->ishare->verify ? ",inode_share_verify" :
 			 ",inode_share");
-}
-
-/* ---- inodes ---- */
-
-struct erofs_fingerprint {
-	bool verified;
-	unsigned int len;
-	u8 bytes[EROFS_FINGERPRINT_MAX];
-};
-
-/* 1 with the fingerprint of @inode in @fp, 0 if it has none that can be used */
-static int erofs_ishare_fingerprint(struct inode *inode, struct erofs_ishare *is,
-				    struct erofs_fingerprint *fp)
-{
-	int len;
-
-	if (!is->xattr_name || !i_size_read(inode))
-		return 0;
-	len = erofs_getxattr(inode, is->xattr_index, is->xattr_name, fp->bytes,
-			     sizeof(fp->bytes));
-	if (len == -ENODATA || len == -ERANGE || !len)
-		return 0;
-	fp->len = len;
-	return len < 0 ? len : 1;
-}
-
-static int erofs_share_eq(struct inode *inode, void *data)
-{
-	const struct erofs_fingerprint *fp = data;
-	const struct erofs_share *share = inode->i_private;
-
-	return share->len == fp->len && share->verified == fp->verified &&
-		!memcmp(share->fingerprint, fp->bytes, fp->len);
-}
-
-struct erofs_share_new {
-	struct erofs_fingerprint fp;	/* first: erofs_share_eq() takes it */
-	struct erofs_share *share;
-};
-
-static int erofs_share_set(struct inode *inode, void *data)
-{
-	struct erofs_share_new *new = data;
-	struct erofs_share *share = new->share;
-
-	share->inode = inode;
-	share->verified = new->fp.verified;
-	share->len = new->fp.len;
-	memcpy(share->fingerprint, new->fp.bytes, new->fp.len);
-	inode->i_private = share;
-	new->share = NULL;
-	return 0;
-}
-
-/* the shared inode of a fingerprint, with a reference; it is made if need be */
-static struct erofs_share *erofs_share_get(struct super_block *sb,
-					   struct erofs_share_new *new, loff_t size)
-{
-	struct inode *inode;
-
-	new->share = kzalloc(sizeof(*new->share), GFP_KERNEL_ACCOUNT);
-	if (!new->share)
-		return ERR_PTR(-ENOMEM);
-	init_rwsem(&new->share->lock);
-	mutex_init(&new->share->other_lock);
-	INIT_LIST_HEAD(&new->share->members);
-	inode = iget5_locked(sb, jhash(new->fp.bytes, new->fp.len, erofs_ishare_seed),
-			     erofs_share_eq, erofs_share_set, new);
-	kfree(new->share);	/* NULL if the inode has it */
-	if (!inode)
-		return ERR_PTR(-ENOMEM);
-	if (inode->i_state & I_NEW) {
-		inode->i_ino = get_next_ino();
-		inode->i_mode = S_IFREG | 0444;
-		inode->i_size = size;
-		simple_inode_init_ts(inode);
-		inode->i_mapping->a_ops = &erofs_ishare_aops;
-		mapping_set_large_folios(inode->i_mapping);
-		unlock_new_inode(inode);
-	}
-	return inode->i_private;
-}
-
-static void erofs_ishare_refuse(struct inode *inode, struct erofs_ishare *is,
-				const char *why)
-{
-	if (!xchg(&is->refused, true))
-		erofs_err(inode->i_sb, "nid %llu is not shared, nor are others like it: %s",
-			  EROFS_I(inode)->nid, why);
-}
-
-/* make @inode a member of the shared inode of its fingerprint; its rwsem is held */
-static int erofs_ishare_join(struct inode *inode, struct file *file,
-			     struct erofs_ishare *is)
-{
-	struct erofs_share_new *new;
-	struct erofs_member *member = NULL;
-	struct erofs_share *share;
-	int ret;
-
-	new = kmalloc(sizeof(*new), GFP_KERNEL);
-	if (!new)
-		return -ENOMEM;
-	ret = erofs_ishare_fingerprint(inode, is, &new->fp);
-	if (ret <= 0)
-		goto out;
-	new->fp.verified = is->verify;
-	if (is->verify) {
-		ret = erofs_ishare_verify(inode, file, new->fp.bytes, new->fp.len);
-		if (ret == -EBADMSG)
-			erofs_ishare_refuse(inode, is,
-					    "its fingerprint is not its content's fs-verity digest");
-		if (ret)
-			goto out;
-	}
-	ret = -ENOMEM;
-	member = kzalloc(sizeof(*member), GFP_KERNEL_ACCOUNT);
-	if (!member)
-		goto out;
-	share = erofs_share_get(is->domain->mnt->mnt_sb, new, i_size_read(inode));
-	ret = PTR_ERR_OR_ZERO(share);
-	if (ret)
-		goto out;
-	if (i_size_read(share->inode) != i_size_read(inode)) {
-		erofs_ishare_refuse(inode, is, "a file with its fingerprint has another size");
-		iput(share->inode);
-		goto out;
-	}
-
-	member->inode = inode;
-	member->share = share;
-	down_write(&share->lock);
-	list_add_tail(&member->of_share, &share->members);
-	++share->nr_members;
-	up_write(&share->lock);
-	mutex_lock(&is->lock);
-	list_add_tail(&member->of_mount, &is->members);
-	mutex_unlock(&is->lock);
-	trace_erofs_ishare_join(inode, share);
-	inode->i_mapping = share->inode->i_mapping;
-	/* pairs with erofs_ishare_open(), which does not take the rwsem */
-	smp_store_release(&EROFS_I(inode)->ishare, member);
-	member = NULL;
-out:
-	kfree(member);
-	kfree(new);
-	return ret;
-}
-
-/**
- * erofs_ishare_open - ->open of regular files
- * @inode: the inode
- * @file: the file, whose mapping is that of @inode
- *
- * Sharing is never a reason to fail an open: without memory, or with an xattr that
- * cannot be read, the file has the page cache of its own inode.
- *
- * Return: 0, or -EINVAL for O_DIRECT where it is not possible.
- */
-int erofs_ishare_open(struct inode *inode, struct file *file)
-{
-	struct erofs_ishare *is = EROFS_I_SB(inode)->ishare;
-
-	/* chunks are shared between files that differ, too */
-	if (!is || !is->domain || IS_DAX(inode) || erofs_chunk_shared(inode))
-		return 0;
-	/* pairs with erofs_ishare_join() */
-	if (!smp_load_acquire(&EROFS_I(inode)->ishare)) {
-		inode_lock(inode);
-		if (!EROFS_I(inode)->ishare)
-			erofs_ishare_join(inode, file, is);
-		inode_unlock(inode);
-		if (!EROFS_I(inode)->ishare)
-			return 0;
-	}
-	/* what the core asks of the mapping of those that are not shared */
-	if ((file->f_flags & O_DIRECT) && !inode->i_data.a_ops->direct_IO)
-		return -EINVAL;
-	file->f_mapping = inode->i_mapping;
-	return 0;
-}
-
-/* compressed files have the generic operations otherwise */
-const struct file_operations erofs_ishare_ro_fops = {
-	.open		= erofs_ishare_open,
-	.llseek		= generic_file_llseek,
-	.read_iter	= generic_file_read_iter,
-	.mmap		= generic_file_readonly_mmap,
-	.splice_read	= filemap_splice_read,
-};
-
-/*
- * Blocks of compressed files are read by code that does not count reads for us, but
- * its reads end when the folios that they are for are unlocked.
- */
-static void erofs_ishare_wait_folios(struct address_space *mapping)
-{
-	struct folio_batch fbatch;
-	pgoff_t index = 0;
-	unsigned int i;
-
-	folio_batch_init(&fbatch);
-	while (filemap_get_folios(mapping, &index, ULONG_MAX, &fbatch)) {
-		for (i = 0; i < folio_batch_count(&fbatch); ++i)
-			folio_wait_locked(fbatch.folios[i]);
-		folio_batch_release(&fbatch);
-		cond_resched();
-	}
-}
-
-static void erofs_ishare_leave(struct erofs_member *member)
-{
-	struct inode *inode = member->inode;
-	struct erofs_share *share = member->share;
-	struct erofs_ishare *is = EROFS_I_SB(inode)->ishare;
-	bool last;
-
-	mutex_lock(&is->lock);
-	list_del(&member->of_mount);
-	mutex_unlock(&is->lock);
-	down_write(&share->lock);
-	list_del(&member->of_share);
-	last = !--share->nr_members;
-	up_write(&share->lock);
-
-	/* nobody starts a read by its blocks any more */
-	wait_var_event(&member->reads, !atomic_read(&member->reads));
-	if (erofs_inode_is_data_compressed(EROFS_I(inode)->datalayout))
-		erofs_ishare_wait_folios(inode->i_mapping);
-	trace_erofs_ishare_leave(inode, share);
-	inode->i_mapping = &inode->i_data;
-	/* not kept for later if the last image that is known to have it goes */
-	if (last && !(inode->i_sb->s_flags & SB_ACTIVE))
-		d_mark_dontcache(share->inode);
-	iput(share->inode);
-	kfree(member);
-}
-
-/**
- * erofs_ishare_evict_inode - ->evict_inode of all inodes
- * @inode: the inode
- */
-void erofs_ishare_evict_inode(struct inode *inode)
-{
-	struct erofs_member *member = EROFS_I(inode)->ishare;
-
-	truncate_inode_pages_final(&inode->i_data);
-	clear_inode(inode);
-	erofs_chunk_evict_inode(inode);
-	if (member)
-		erofs_ishare_leave(member);
 }

@@ -10,7 +10,9 @@
 #ifdef CONFIG_EROFS_FS_ISHARE
 #include <linux/kobject.h>
 #include <linux/mutex.h>
-#include <linux/rwsem.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include "internal.h"
 
 /* longest fingerprint: a label and a digest */
@@ -20,6 +22,7 @@
 struct erofs_ishare_domain {
 	struct list_head list;
 	struct vfsmount *mnt;	/* a pseudo file system; its inodes are the shared ones */
+	struct workqueue_struct *wq;	/* of members that leave */
 	unsigned int mounts;
 	char id[];
 };
@@ -35,6 +38,8 @@ struct erofs_ishare {
 	char *xattr_name;
 	struct mutex lock;		/* of members */
 	struct list_head members;
+	refcount_t lent;		/* inodes whose blocks others read now, and one */
+	struct crypto_shash *sha256;	/* with verify */
 	struct kobject *kobj;
 	struct list_head mounts;	/* of all domains */
 };
@@ -42,12 +47,9 @@ struct erofs_ishare {
 /* a shared inode: i_private of an inode of a domain */
 struct erofs_share {
 	struct inode *inode;
-	struct rw_semaphore lock;	/* held to read by another's blocks */
+	spinlock_t lock;		/* of members */
 	struct list_head members;
 	unsigned int nr_members;
-	struct mutex other_lock;	/* one reader by another's compressed blocks at a time */
-	struct task_struct *other_task;
-	struct inode *other;
 	bool verified;			/* all members were */
 	unsigned int len;
 	u8 fingerprint[EROFS_FINGERPRINT_MAX];
@@ -55,10 +57,22 @@ struct erofs_share {
 
 /* an inode that uses the page cache of a shared one */
 struct erofs_member {
-	struct inode *inode;
+	struct inode *inode;		/* until it leaves */
 	struct erofs_share *share;
 	struct list_head of_share, of_mount;
 	atomic_t reads;			/* in flight, by its blocks */
+	bool compressed;		/* those are not counted */
+	bool forget;			/* the shared inode is not to be cached for later */
+	struct work_struct leave;
+};
+
+/* set in the flags of an inode whose content or xattrs do not let it share */
+#define EROFS_I_UNSHARED_BIT	8
+
+/* how z_erofs_readahead() gets to know whose blocks to read where no file tells */
+struct erofs_ishare_ra {
+	struct file_ra_state ra;
+	struct inode *inode;
 };
 
 extern const struct address_space_operations erofs_ishare_aops;
@@ -71,6 +85,7 @@ static inline struct erofs_share *erofs_share_of(struct address_space *mapping)
 int erofs_ishare_parse_param(struct fs_context *fc, struct fs_parameter *param);
 int erofs_ishare_init_sb(struct super_block *sb, struct fs_context *fc);
 int erofs_ishare_check_tree(struct fs_context *fc, int err);
+void erofs_ishare_shutdown_sb(struct super_block *sb);
 void erofs_ishare_exit_sb(struct super_block *sb);
 void erofs_ishare_free(struct erofs_sb_info *sbi);
 void erofs_ishare_show_options(struct seq_file *seq, struct erofs_sb_info *sbi);
@@ -78,39 +93,36 @@ int erofs_ishare_open(struct inode *inode, struct file *file);
 void erofs_ishare_evict_inode(struct inode *inode);
 int erofs_ishare_verify(struct inode *inode, struct file *file, const u8 *fp,
 			unsigned int len);
+bool erofs_ishare_lend(struct erofs_member *member);
+void erofs_ishare_give_back(struct erofs_member *member);
 int erofs_ishare_register(struct super_block *sb);
 void erofs_ishare_unregister(struct erofs_ishare *is);
 
 extern const struct file_operations erofs_ishare_ro_fops;
 
 /**
- * erofs_ishare_source - the inode whose blocks a read is to use
- * @host: the inode that the page cache is of
- * @file: the file that is read, or NULL
+ * erofs_ishare_source - the inode whose blocks read-ahead is to use
+ * @rac: the request
  *
- * Return: @host, or the one that was opened if @host is a shared inode.
+ * Return: the inode that the page cache is of or, if that is a shared one, the member
+ * that reads.
  */
-static inline struct inode *erofs_ishare_source(struct inode *host,
-						struct file *file)
+static inline struct inode *erofs_ishare_source(struct readahead_control *rac)
 {
-	struct erofs_share *share;
-
-	if (host->i_mapping->a_ops != &erofs_ishare_aops)
-		return host;
-	share = host->i_private;
-	if (READ_ONCE(share->other_task) == current)
-		return share->other;
-	return file_inode(file);
+	if (rac->mapping->a_ops != &erofs_ishare_aops)
+		return rac->mapping->host;
+	if (rac->file)
+		return file_inode(rac->file);
+	return container_of(rac->ra, struct erofs_ishare_ra, ra)->inode;
 }
 #else
 #define erofs_ishare_open		NULL
 #define erofs_ishare_evict_inode	NULL
 #define erofs_ishare_ro_fops		generic_ro_fops
 
-static inline struct inode *erofs_ishare_source(struct inode *host,
-						struct file *file)
+static inline struct inode *erofs_ishare_source(struct readahead_control *rac)
 {
-	return host;
+	return rac->mapping->host;
 }
 
 static inline int erofs_ishare_parse_param(struct fs_context *fc,
@@ -130,6 +142,7 @@ static inline int erofs_ishare_check_tree(struct fs_context *fc, int err)
 	return err;
 }
 
+static inline void erofs_ishare_shutdown_sb(struct super_block *sb) {}
 static inline void erofs_ishare_exit_sb(struct super_block *sb) {}
 static inline void erofs_ishare_free(struct erofs_sb_info *sbi) {}
 static inline void erofs_ishare_show_options(struct seq_file *seq,

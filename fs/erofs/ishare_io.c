@@ -4,14 +4,13 @@
  *
  * A folio of a shared inode is filled with the blocks of the file that asks for it:
  * that file is open, so its image, its devices and its index stay.  If they cannot be
- * read, the blocks of another member are tried before the error is given to who asked.
- * What another member has is protected from its eviction by the rwsem of the shared
- * inode, which leaving takes; allocations below it must not get there by reclaim.
+ * read, the blocks of other members are tried before the error is given to who asked;
+ * each lends them for as long as that takes (erofs_ishare_lend()).
  *
  * Folios are counted by erofs_onlinefolio_*(), as in file-backed mounts.
  */
 #include <linux/bio.h>
-#include <linux/sched/mm.h>
+#include <linux/psi.h>
 #include <linux/wait_bit.h>
 #include "ishare.h"
 #include "zeropage.h"
@@ -185,11 +184,15 @@ static void erofs_ishare_readahead_from(struct readahead_control *rac,
 	erofs_ishare_submit(&rd);
 }
 
-/* the member that is read by @file */
+/*
+ * The member that is read by @file.  A file of another file system can have the mapping,
+ * too, if that one uses the page cache of what it opens.
+ */
 static struct erofs_member *erofs_ishare_asker(struct address_space *mapping,
 					       struct file *file)
 {
-	if (!file || file->f_mapping != mapping)
+	if (!file || file->f_mapping != mapping ||
+	    file_inode(file)->i_sb->s_op != &erofs_sops)
 		return NULL;
 	return EROFS_I(file_inode(file))->ishare;
 }
@@ -203,24 +206,28 @@ static void erofs_ishare_readahead(struct readahead_control *rac)
 		erofs_ishare_readahead_from(rac, member, REQ_RAHEAD);
 }
 
-/* one locked folio; waits until it is unlocked, or returns -EINTR to who is killed */
-static int erofs_ishare_read_one(struct erofs_member *member, struct file *file,
-				 struct folio *folio)
+/*
+ * The function that reads compressed files ahead reads what it likes of the pcluster, too:
+ * it is the only one that can be told which inode the blocks are of.
+ */
+static void erofs_ishare_read_compressed(struct inode *inode, struct folio *folio)
 {
-	struct inode *inode = member->inode;
+	struct erofs_ishare_ra from = { .inode = inode };
+	DEFINE_READAHEAD(rac, NULL, &from.ra, folio->mapping, folio->index);
 
-	if (erofs_inode_is_data_compressed(EROFS_I(inode)->datalayout)) {
-		struct erofs_share *share = member->share;
-		DEFINE_READAHEAD(rac, file, NULL, folio->mapping, folio->index);
+	rac._nr_pages = folio_nr_pages(folio);
+	folio_get(folio);	/* read-ahead gives up one */
+	inode->i_data.a_ops->readahead(&rac);
+	/* pages that it has added may have been there before: see readahead_expand() */
+	if (rac._workingset)
+		psi_memstall_leave(&rac._pflags);
+}
 
-		rac._nr_pages = folio_nr_pages(folio);
-		mutex_lock(&share->other_lock);
-		share->other = inode;
-		WRITE_ONCE(share->other_task, current);
-		folio_get(folio);	/* read-ahead gives up one */
-		inode->i_data.a_ops->readahead(&rac);
-		WRITE_ONCE(share->other_task, NULL);
-		mutex_unlock(&share->other_lock);
+/* one locked folio; waits until it is unlocked, or returns -EINTR to who is killed */
+static int erofs_ishare_read_one(struct erofs_member *member, struct folio *folio)
+{
+	if (member->compressed) {
+		erofs_ishare_read_compressed(member->inode, folio);
 	} else {
 		struct erofs_ishare_read rd = {
 			.member = member,
@@ -234,31 +241,50 @@ static int erofs_ishare_read_one(struct erofs_member *member, struct file *file,
 	return folio_wait_locked_killable(folio);
 }
 
+/* the next member after @member, or the first, that lends its blocks; @member is given back */
+static struct erofs_member *erofs_ishare_next(struct erofs_share *share,
+					      struct erofs_member *member,
+					      const struct erofs_member *tried)
+{
+	struct erofs_member *next = member, *found = NULL;
+
+	spin_lock(&share->lock);
+	/* it has stayed on the list as long as it was lent */
+	next = list_prepare_entry(next, &share->members, of_share);
+	list_for_each_entry_continue(next, &share->members, of_share) {
+		if (next == tried || !erofs_ishare_lend(next))
+			continue;
+		found = next;
+		break;
+	}
+	spin_unlock(&share->lock);
+	if (member)
+		erofs_ishare_give_back(member);
+	return found;
+}
+
 /*
  * Try the members but @tried, or all, for a folio that is unlocked and not up to
  * date.
  */
-static void erofs_ishare_read_others(struct erofs_share *share, struct file *file,
-				     struct erofs_member *tried, struct folio *folio)
+static void erofs_ishare_read_others(struct erofs_share *share,
+				     const struct erofs_member *tried,
+				     struct folio *folio)
 {
-	unsigned int nofs = memalloc_nofs_save();
-	struct erofs_member *member;
+	struct erofs_member *member = NULL;
 
-	down_read(&share->lock);
-	list_for_each_entry(member, &share->members, of_share) {
-		if (member == tried)
-			continue;
-		folio_lock(folio);
+	while ((member = erofs_ishare_next(share, member, tried))) {
+		if (folio_lock_killable(folio))
+			break;
 		if (folio_test_uptodate(folio) || !folio->mapping) {
 			folio_unlock(folio);
 			break;
 		}
-		if (erofs_ishare_read_one(member, file, folio) ||
-		    folio_test_uptodate(folio))
+		if (erofs_ishare_read_one(member, folio) || folio_test_uptodate(folio))
 			break;
 	}
-	up_read(&share->lock);
-	memalloc_nofs_restore(nofs);
+	if (member)
+		erofs_ishare_give_back(member);
 }
 
 static int erofs_ishare_read_folio(struct file *file, struct folio *folio)
@@ -269,16 +295,16 @@ static int erofs_ishare_read_folio(struct file *file, struct folio *folio)
 	/* who asks for one folio waits for it: here it is known if that was in vain */
 	if (!member)
 		folio_unlock(folio);
-	else if (erofs_ishare_read_one(member, file, folio))
+	else if (erofs_ishare_read_one(member, folio))
 		return 0;	/* the caller's wait fails just as well */
 	if (!folio_test_uptodate(folio))
-		erofs_ishare_read_others(share, file, member, folio);
+		erofs_ishare_read_others(share, member, folio);
 	return 0;
 }
 
+/* no direct_IO: not all members have it, see erofs_ishare_open() */
 const struct address_space_operations erofs_ishare_aops = {
 	.read_folio	= erofs_ishare_read_folio,
 	.readahead	= erofs_ishare_readahead,
 	.migrate_folio	= filemap_migrate_folio,
-	.direct_IO	= noop_direct_IO,
 };

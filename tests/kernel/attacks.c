@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * attacks [--upstream] FOLDER [CASE]... - who shares by fingerprint among strangers:
+ * users who have a file open, makers of archives and of images, tenants whose memory is
+ * short.  What is in FOLDER says ishare.c, whose images these are; /disk0 and /disk1 are
+ * "one" and "two", /disk2 is "plain".
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "../ktap.h"
+#include "guest.h"
+#include "sharing.h"
+
+#define DENSE	"dense.bin"
+#define BELIEVE	"inode_share,domain_id=test"
+#define VERIFY	"inode_share_verify,domain_id=test"
+#define PARAMS	"/sys/module/erofs/parameters/"
+#define TRACING	"/sys/kernel/tracing/"
+#define READ	(1 << 20)	/* bytes that are read at a time */
+
+static int run(const char *command)
+{
+	int ret = system(command);
+
+	return WIFEXITED(ret) ? WEXITSTATUS(ret) : -1;
+}
+
+static int drop_map(struct map m)
+{
+	munmap(m.p, m.size);
+	return close(m.fd);
+}
+
+/* unmount and forget; a ring or a fault of a moment ago may still have a file */
+static int leave(const char *where)
+{
+	int tries, ret;
+
+	for (tries = 0; (ret = detach(where)) == -EBUSY && tries < 100; tries++)
+		usleep(10000);
+	expect(!ret, "umount of %s: %s", where, strerror(-ret));
+	return 0;
+}
+
+/* ---- flags that are set after open() ---- */
+
+/* READ bytes of @fd by io_uring; the result of the request, or -errno of setting it up */
+static int ring_read(int fd, void *buf, unsigned int setup)
+{
+	struct io_uring_params p = { .flags = setup };
+	int ring = syscall(SYS_io_uring_setup, 4, &p), ret;
+	struct io_uring_sqe *sqes;
+	char *sq, *cq;
+
+	if (ring < 0)
+		return -errno;
+	sq = mmap(NULL, p.sq_off.array + p.sq_entries * sizeof(int), PROT_READ | PROT_WRITE,
+		  MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe),
+		  PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
+	sqes = mmap(NULL, p.sq_entries * sizeof(*sqes), PROT_READ | PROT_WRITE, MAP_SHARED,
+		    ring, IORING_OFF_SQES);
+	if (sq == MAP_FAILED || cq == MAP_FAILED || sqes == MAP_FAILED)
+		err(1, "mmap of a ring");
+	sqes[0] = (struct io_uring_sqe) {
+		.opcode = IORING_OP_READ, .fd = fd, .addr = (uintptr_t)buf, .len = READ,
+	};
+	*(unsigned int *)(sq + p.sq_off.array) = 0;
+	__atomic_store_n((unsigned int *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+	ret = syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0);
+	ret = ret < 0 ? -errno : ((struct io_uring_cqe *)(cq + p.cq_off.cqes))->res;
+	close(ring);
+	return ret;
+}
+
+/* bytes, or one of the errors with which the kernel may decline the way of reading */
+static int declines_or_reads(ssize_t ret, const char *buf, const char *how)
+{
+	struct map ref = reference(DENSE);
+	int same = ret == READ && !memcmp(buf, ref.p, READ);
+
+	drop_map(ref);
+	expect(same || ret == -EOPNOTSUPP || ret == -EINVAL || ret == -EAGAIN,
+	       "%s: %zd, or other bytes", how, ret);
+	return 0;
+}
+
+/* read in each way that there is */
+static int read_all_ways(int fd)
+{
+	char *buf = aligned_alloc(page, READ);
+	struct iovec iov = { buf, READ };
+	const int flags[] = { 0, RWF_NOWAIT, RWF_HIPRI, RWF_NOWAIT | RWF_HIPRI };
+	size_t i;
+	ssize_t n;
+
+	for (i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+		memset(buf, 0x55, READ);
+		n = preadv2(fd, &iov, 1, 0, flags[i]);
+		expect_ok(declines_or_reads(n < 0 ? -errno : n, buf, "preadv2"));
+	}
+	memset(buf, 0x55, READ);
+	expect_ok(declines_or_reads(ring_read(fd, buf, 0), buf, "io_uring"));
+	memset(buf, 0x55, READ);
+	expect_ok(declines_or_reads(ring_read(fd, buf, IORING_SETUP_IOPOLL), buf, "polled"));
+	/* the plain one does not fail */
+	memset(buf, 0x55, READ);
+	expect(ring_read(fd, buf, 0) == READ, "io_uring");
+	free(buf);
+	return 0;
+}
+
+/*
+ * O_DIRECT is granted where the file's own blocks can be read so, and nowhere else.
+ * Upstream's sharing refuses it at open() only, and reads by the page cache.
+ */
+static int set_direct(const char *path, bool granted, bool shared)
+{
+	const bool at_open = granted && !(upstream && shared);
+	int fd = open(path, O_RDONLY), ret, direct;
+
+	expect(fd >= 0, "%s: %s", path, strerror(errno));
+	ret = fcntl(fd, F_SETFL, O_DIRECT);
+	expect(granted ? !ret : ret && errno == EINVAL, "%s: O_DIRECT, later: %d", path, ret);
+	expect_ok(read_all_ways(fd));
+	/* and back again */
+	expect(!fcntl(fd, F_SETFL, 0), "%s: %s", path, strerror(errno));
+	expect_ok(read_all_ways(fd));
+	close(fd);
+	direct = open(path, O_RDONLY | O_DIRECT);
+	expect(at_open ? direct >= 0 : direct < 0 && errno == EINVAL, "%s: O_DIRECT: %d", path,
+	       direct);
+	if (direct >= 0)
+		expect_ok(read_all_ways(direct));
+	close(direct);
+	return 0;
+}
+
+static int direct_reads_after_open(void)
+{
+	static const char * const options[] = { NULL, "chunk_share", BELIEVE };
+	static const struct { const char *source; bool granted; } images[] = {
+		{ "/disk0", true }, { "one", false }, { "plain", false }, { "lz4", false },
+		{ "inline", false }, { "/disk2", true },
+	};
+	size_t i, k;
+
+	for (i = 0; i < sizeof(options) / sizeof(*options); i++) {
+		for (k = 0; k < sizeof(images) / sizeof(*images); k++) {
+			printf("# %s, %s\n", images[k].source, options[i] ? options[i] : "-");
+			expect(!attach(images[k].source, "a", options[i]), "mount: %s",
+			       strerror(errno));
+			expect_ok(set_direct("/m/a/" DENSE, images[k].granted, i == 2));
+			expect_ok(leave("a"));
+			forget_mounts();
+		}
+	}
+	return 0;
+}
+
+/* members of one page cache, of which one can be read directly and the other cannot */
+static int direct_reads_beside_others(void)
+{
+	expect(!attach("/disk0", "a", BELIEVE) && !attach("one", "b", BELIEVE), "mount");
+	expect_ok(set_direct("/m/a/" DENSE, true, true));
+	expect_ok(set_direct("/m/b/" DENSE, false, true));
+	return set_direct("/m/a/" DENSE, true, true);
+}
+
+/* the file that overlayfs opens gets the flags of that which was opened there */
+static int direct_reads_through_overlayfs(void)
+{
+	static const char * const sources[] = { "/disk0", "one", "lz4" };
+	size_t i;
+	int fd;
+
+	run("modprobe overlay; mkdir -p /m/empty /m/over");
+	for (i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
+		printf("# %s\n", sources[i]);
+		expect(!attach(sources[i], "a", BELIEVE), "mount: %s", strerror(errno));
+		expect(!mount("over", "/m/over", "overlay", MS_RDONLY,
+			      "lowerdir=/m/a:/m/empty"), "overlay: %s", strerror(errno));
+		fd = open("/m/over/" DENSE, O_RDONLY);
+		expect(fd >= 0, "open: %s", strerror(errno));
+		fcntl(fd, F_SETFL, O_DIRECT);
+		/* it says yes for itself, and fails reads of files that do not */
+		if (i)
+			expect(pread(fd, aligned_alloc(page, READ), READ, 0) < 0 &&
+			       errno == EINVAL, "pread: %s", strerror(errno));
+		else
+			expect_ok(read_all_ways(fd));
+		fcntl(fd, F_SETFL, 0);
+		expect_ok(read_all_ways(fd));
+		close(fd);
+		expect_ok(leave("over") || leave("a"));
+		forget_mounts();
+	}
+	return 0;
+}
+
+/* ---- fingerprints of others ---- */
+
+/* "twice" and "both" have a fingerprint of DENSE beside their own, see ishare.test */
+static int not_with_two_fingerprints(void)
+{
+	static const char * const images[] = { "twice", "both" };
+	struct map a, f;
+	size_t i, data;
+
+	for (i = 0; i < sizeof(images) / sizeof(*images); i++) {
+		printf("# %s\n", images[i]);
+		expect(!attach(images[i], "f", BELIEVE) && !attach("plain", "a", BELIEVE),
+		       "mount: %s", strerror(errno));
+		drop_caches();
+		f = map_at("f", "almost.bin");
+		expect_ok(same_bytes(f, "almost.bin"));
+		a = map_at("a", DENSE);
+		expect_ok(same_bytes(a, DENSE));
+		expect(!common(a, f, &data) && data, "pages are shared");
+		/* nor by the one that is right */
+		drop_map(a);
+		a = map_at("a", "almost.bin");
+		expect_ok(same_bytes(a, "almost.bin"));
+		expect(!common(a, f, &data) && data, "pages are shared by the other one");
+		expect_ok(drop_map(a) || drop_map(f) || leave("a") || leave("f"));
+		forget_mounts();
+	}
+	return 0;
+}
+
+static int digests_of_stock_are_verified(void)
+{
+	static const char * const images[] = { "plain", "inline", "chunks", "lz4" };
+	struct map f;
+	size_t i;
+
+	for (i = 0; i < sizeof(images) / sizeof(*images); i++)
+		expect(!attach(images[i], images[i], VERIFY), "mount of %s", images[i]);
+	for (i = 1; i < sizeof(images) / sizeof(*images); i++) {
+		struct map a = map_at("plain", DENSE), b = map_at(images[i], DENSE);
+		size_t data;
+
+		printf("# %s\n", images[i]);
+		expect_ok(expect_shared(a, b, DENSE, true));
+		a = map_at("plain", "holes.img");
+		b = map_at(images[i], "holes.img");
+		expect_ok(same_bytes(b, "holes.img"));
+		expect(common(a, b, &data) == data && data, "holes.img is not shared");
+	}
+	expect(!attach("stock-liar", "f", VERIFY), "mount");
+	f = map_at("f", "almost.bin");
+	expect_ok(same_bytes(f, "almost.bin"));
+	return same_bytes(map_at("plain", DENSE), DENSE);
+}
+
+static int traced(const char *event)
+{
+	char line[512];
+	int n = 0;
+	FILE *f = fopen(TRACING "trace", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		n += !!strstr(line, event);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* how often @name of /m/f is read when it is opened */
+static int reads_of_open(const char *name)
+{
+	int fd = open(TRACING "trace", O_WRONLY | O_TRUNC);
+
+	close(fd);
+	write_string(TRACING "events/erofs/erofs_readahead/enable", "1");
+	write_string(TRACING "events/erofs/erofs_read_folio/enable", "1");
+	fd = open_at("f", name, 0);
+	write_string(TRACING "events/erofs/enable", "0");
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return traced("erofs_read");
+}
+
+/* who opens a file whose content is not as it says has it hashed once, not each time */
+static int mismatch_is_remembered(void)
+{
+	expect(!attach("liar", "f", VERIFY), "mount");
+	expect(reads_of_open("almost.bin") > 0, "it is not verified");
+	expect(!reads_of_open("almost.bin"), "it is verified again");
+	expect_ok(same_bytes(map_at("f", "almost.bin"), "almost.bin"));
+	return 0;
+}
+
+/* 80 MiB of one page: whoever opens it would wait for as much as an image likes to say */
+static int bomb_is_not_hashed_to_its_end(void)
+{
+	struct map a;
+	size_t i;
+
+	expect(!attach("bomb", "f", VERIFY), "mount: %s", strerror(errno));
+	expect(reads_of_open("bomb.img") > 0, "it is not verified");
+	expect(!reads_of_open("bomb.img"), "it is verified again");
+	a = map_at("f", "bomb.img");
+	for (i = 0; i < a.size; i += page)
+		expect(a.p[i] == 'b', "byte %zu", i);
+	expect(!attach("bomb-2", "b", VERIFY), "mount: %s", strerror(errno));
+	a = map_at("f", "bomb.img");
+	expect(a.p[0] == 'b', "other bytes");
+	{
+		struct map b = map_at("b", "bomb.img");
+		size_t data;
+
+		expect(!common(a, b, &data), "pages are shared");
+	}
+	return 0;
+}
+
+static int device_keeps_being_verified(void)
+{
+	expect(!attach("/disk0", "a", BELIEVE), "mount");
+	expect(attach("/disk0", "b", VERIFY) == -EBUSY, "verified: %s", strerror(errno));
+	expect_ok(leave("a"));
+	forget_mounts();
+	expect(!attach("/disk0", "a", VERIFY), "mount");
+	expect(attach("/disk0", "b", BELIEVE) == -EBUSY, "believed: %s", strerror(errno));
+	expect(!attach("/disk0", "b", VERIFY), "the same: %s", strerror(errno));
+	return 0;
+}
+
+/* whether "liar" gives its content to the DENSE of "two" in the default domain */
+static int default_domain_believes(bool believes)
+{
+	struct map a, f;
+	size_t data;
+	int ret;
+
+	expect(!write_string(PARAMS "ishare_domain", "everybody"), "ishare_domain");
+	expect(!write_string(PARAMS "ishare_verify", believes ? "N" : "Y"), "ishare_verify");
+	ret = attach("liar", "f", NULL) || attach("two", "b", NULL);
+	write_string(PARAMS "ishare_domain", "\n");
+	write_string(PARAMS "ishare_verify", "Y");
+	expect(!ret, "mount: %s", strerror(errno));
+	f = map_at("f", "almost.bin");
+	expect_ok(same_bytes(f, "almost.bin"));
+	a = map_at("b", DENSE);
+	if (believes)
+		return expect_shared(f, a, "almost.bin", true);
+	expect_ok(same_bytes(a, DENSE));
+	expect(!common(a, f, &data) && data, "pages are shared");
+	expect_ok(drop_map(a) || drop_map(f) || leave("b") || leave("f"));
+	forget_mounts();
+	return 0;
+}
+
+static int default_domain_verifies(void)
+{
+	char value[4] = "";
+	FILE *f = fopen(PARAMS "ishare_verify", "r");
+
+	expect(f && fgets(value, sizeof(value), f) && *value == 'Y', "the default is %s", value);
+	fclose(f);
+	expect_ok(default_domain_believes(false));
+	return default_domain_believes(true);
+}
+
+/* ---- memory that is short ---- */
+
+#define MANY	1500		/* files of the image "many", all of one content */
+#define GROUP	"/sys/fs/cgroup/attack"
+#define LIMIT	(24L << 20)	/* bytes of memory that the group has */
+#define LEAVE	TRACING "events/erofs/erofs_ishare_leave/enable"
+
+static void open_many(void)
+{
+	char name[32];
+	int i, fd;
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		fd = open_at("z", name, 0);
+		if (fd < 0)
+			err(1, "file %s", name);
+		close(fd);
+	}
+}
+
+/* page by page, so that it is not read-ahead that brings it in */
+static void read_alone(struct map m)
+{
+	size_t k;
+
+	posix_fadvise(m.fd, 0, 0, POSIX_FADV_DONTNEED);
+	for (k = 0; k < m.size; k += page)
+		(void)*(volatile char *)(m.p + k);
+	madvise(m.p, m.size, MADV_DONTNEED);
+}
+
+/*
+ * Read one of many equal files page by page where memory is so short that reclaim has to
+ * evict the others: they are members of the same shared inode, whose page is locked.
+ */
+static void read_where_others_are_evicted(void)
+{
+	size_t size = 0, i, round;
+	struct map m;
+	char *hog;
+
+	if (write_string(GROUP "/cgroup.procs", "0"))
+		_exit(2);
+	/* there is no swap: but for a little it can only be inodes that give way */
+	hog = mmap(NULL, LIMIT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	while (number_in(GROUP "/memory.current", "") < LIMIT - (1 << 20))
+		for (i = 0; i < 16; i++, size += page)
+			hog[size] = 1;
+	m = map_at("z", "0");
+	madvise(m.p, m.size, MADV_RANDOM);
+	for (round = 0; round < 2; round++) {
+		open_many();
+		write_string(LEAVE, "1");
+		for (i = 0; i < 4; i++)
+			read_alone(m);
+		write_string(LEAVE, "0");
+	}
+	_exit(0);
+}
+
+static int eviction_below_a_read(void)
+{
+	int i, status = 0;
+	char limit[32];
+	pid_t pid;
+
+	write_string("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	mkdir(GROUP, 0755);
+	snprintf(limit, sizeof(limit), "%ld", LIMIT);
+	expect(!write_string(GROUP "/memory.max", limit), "a memory cgroup");
+	expect(!attach("many", "z", BELIEVE), "mount: %s", strerror(errno));
+	close(open(TRACING "trace", O_WRONLY | O_TRUNC));
+	pid = fork();
+	if (!pid)
+		read_where_others_are_evicted();
+	for (i = 0; i < 600 && !waitpid(pid, &status, WNOHANG); i++)
+		usleep(100000);
+	expect(i < 600, "the read does not end");
+	expect(!status, "status %x", status);
+	/* upstream has no such event */
+	i = traced("erofs_ishare_leave:");
+	printf("# %d evicted\n", i);
+	expect(upstream || i > 0, "nobody was evicted");
+	rmdir(GROUP);
+	return 0;
+}
+
+/* ---- a file system that goes while others use it ---- */
+
+static volatile bool stop;
+
+static void *read_of_bad(void *fd)
+{
+	char *buf = malloc(READ);
+
+	while (!stop) {
+		posix_fadvise(*(int *)fd, 0, 0, POSIX_FADV_DONTNEED);
+		if (pread(*(int *)fd, buf, READ, 0) < 0 && errno != EIO)
+			err(1, "pread");
+	}
+	free(buf);
+	return NULL;
+}
+
+/* the device of @fd fails, so that each read asks whoever else has the file */
+static int lenders_can_be_unmounted(void)
+{
+	pthread_t thread;
+	int fd, other, i;
+	char byte;
+
+	run("modprobe dm-mod; dmsetup remove --retry bad 2>/dev/null");
+	expect(!run("echo 0 $(blockdev --getsz /disk0) linear /disk0 0 | dmsetup create bad"),
+	       "dmsetup");
+	expect(!attach("/dev/mapper/bad", "a", BELIEVE), "mount");
+	fd = open_at("a", DENSE, 0);
+	expect(!run("echo 0 $(blockdev --getsz /dev/mapper/bad) error >/tmp/bad; "
+		    "dmsetup suspend bad && dmsetup reload bad /tmp/bad && dmsetup resume bad"),
+	       "dmsetup");
+	stop = false;
+	expect(!pthread_create(&thread, NULL, read_of_bad, &fd), "thread");
+	for (i = 0; i < 100; i++) {
+		const char *image = i % 2 ? "/disk1" : "lz4";
+
+		expect(!attach(i % 3 ? "plain" : image, "b", BELIEVE), "mount: %s",
+		       strerror(errno));
+		forget_mounts();
+		other = open_at("b", DENSE, 0);
+		expect(other >= 0 && pread(other, &byte, 1, 0) == 1, "read: %s", strerror(errno));
+		close(other);
+		if (i % 4 == 0)
+			run("echo 2 >/proc/sys/vm/drop_caches");
+		expect_ok(leave("b"));
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	close(fd);
+	expect_ok(leave("a"));
+	expect(!run("dmsetup remove --retry bad"), "dmsetup");
+	return 0;
+}
+
+static void *read_sums(void *arg)
+{
+	(void)arg;
+	while (!stop) {
+		char buf[64];
+		int fd = open("/sys/fs/erofs/ishare/files", O_RDONLY);
+
+		if (fd < 0)
+			continue;
+		if (read(fd, buf, sizeof(buf)) < 0 && errno != ENODEV)
+			err(1, "files");
+		close(fd);
+	}
+	return NULL;
+}
+
+/* the folder of all mounts comes with the first and goes with the last */
+static int sums_are_read_while_they_come(void)
+{
+	pthread_t thread;
+	int i;
+
+	stop = false;
+	expect(!pthread_create(&thread, NULL, read_sums, NULL), "thread");
+	for (i = 0; i < 300; i++) {
+		expect(!attach("/disk0", "a", BELIEVE), "mount: %s", strerror(errno));
+		expect_ok(leave("a"));
+		forget_mounts();
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	return 0;
+}
+
+static const struct sharing_case cases[] = {
+	{ "direct-reads-after-open", direct_reads_after_open, NULL },
+	{ "direct-reads-beside-others", direct_reads_beside_others, NULL },
+	{ "direct-reads-through-overlayfs", direct_reads_through_overlayfs, NULL },
+	{ "not-with-two-fingerprints", not_with_two_fingerprints, NULL },
+	{ "digests-of-stock-are-verified", digests_of_stock_are_verified,
+	  "fingerprints are not verified" },
+	{ "mismatch-is-remembered", mismatch_is_remembered,
+	  "fingerprints are not verified" },
+	{ "bomb-is-not-hashed-to-its-end", bomb_is_not_hashed_to_its_end,
+	  "fingerprints are not verified" },
+	{ "device-keeps-being-verified", device_keeps_being_verified,
+	  "fingerprints are not verified" },
+	{ "default-domain-verifies", default_domain_verifies,
+	  "there is no default domain" },
+	{ "eviction-below-a-read", eviction_below_a_read, NULL },
+	{ "lenders-can-be-unmounted", lenders_can_be_unmounted,
+	  "others are not asked" },
+	{ "sums-are-read-while-they-come", sums_are_read_while_they_come,
+	  "there are no counters" },
+};
+
+int main(int argc, char **argv)
+{
+	return sharing_main(argc, argv, cases, sizeof(cases) / sizeof(*cases));
+}
