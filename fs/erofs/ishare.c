@@ -369,7 +369,7 @@ int erofs_ishare_check_tree(struct fs_context *fc, int err)
 	if (!err && erofs_ishare_eq(sbi->ishare, EROFS_SB(sb)->ishare))
 		return 0;
 	if (!err) {
-		errorfc(fc, "the device is mounted already, and shares in another way (domain_id, inode_share_verify)");
+		errorfc(fc, "mounted already, with another domain_id or inode_share_verify");
 		err = -EBUSY;
 	}
 	dput(fc->root);
