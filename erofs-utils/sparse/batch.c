@@ -6,9 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "batch.h"
 #include "source.h"
 #include "zero.h"
@@ -242,8 +239,10 @@ static int scan_chunk(struct sparse_batch *batch, unsigned int first,
 
 		batch->zero[i] = batch->hole[i] ||
 			sparse_is_zero(data, SPARSE_BLOCK_SIZE);
-		if (batch->zero[i])
+		if (batch->zero[i]) {
+			memset(batch->digest[i], 0, SPARSE_DIGEST_SIZE);
 			continue;
+		}
 		zero = 0;
 		if (!hash)
 			continue;
@@ -255,7 +254,30 @@ static int scan_chunk(struct sparse_batch *batch, unsigned int first,
 	return zero;
 }
 
-int sparse_batch_scan(struct sparse_batch *batch, struct sparse_hash *hash)
+/* of the digests if there are any: they are shorter than the bytes */
+static u64 hash_chunk(const struct sparse_batch *batch, unsigned int first,
+		      unsigned int count, const struct sparse_key key[2],
+		      bool have_digest)
+{
+	const u8 *data = batch->data + first * SPARSE_BLOCK_SIZE;
+	u64 hash[SPARSE_BATCH_BLOCKS] = { 0 };
+	unsigned int i;
+
+	if (have_digest)
+		return sparse_key_hash(&key[0], batch->digest[first],
+				       count * SPARSE_DIGEST_SIZE);
+	for (i = 0; i < count; i++)
+		if (!batch->zero[first + i])
+			hash[i] = sparse_key_hash(&key[0],
+						  data + i * SPARSE_BLOCK_SIZE,
+						  SPARSE_BLOCK_SIZE);
+	if (count == 1)
+		return hash[0];
+	return sparse_key_hash(&key[1], hash, count * sizeof(hash[0]));
+}
+
+int sparse_batch_scan(struct sparse_batch *batch, const struct sparse_key key[2],
+		      struct sparse_hash *hash)
 {
 	unsigned int i, count;
 	int ret;
@@ -266,9 +288,7 @@ int sparse_batch_scan(struct sparse_batch *batch, struct sparse_hash *hash)
 		if (ret < 0)
 			return ret;
 		if (!ret)
-			batch->hash[i] = XXH3_64bits(batch->data +
-						     i * SPARSE_BLOCK_SIZE,
-						     count * SPARSE_BLOCK_SIZE);
+			batch->hash[i] = hash_chunk(batch, i, count, key, hash);
 	}
 	return 0;
 }

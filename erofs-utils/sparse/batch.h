@@ -4,6 +4,7 @@
 
 #include "chunkmap.h"
 #include "hash.h"
+#include "key.h"
 #include "layout.h"
 #include "store.h"
 
@@ -33,7 +34,7 @@
  * @data: their bytes; the last of the file is padded with zeros
  * @zero: whether they hold nothing but zeros
  * @hash: at a chunk's first block, if any is not zeros: what finds an equal chunk
- * @digest: SHA-256 of those that are not zeros
+ * @digest: SHA-256 of those that are not zeros, and of those zeros
  *
  * What is done to a batch from sparse_batch_read() to sparse_batch_scan()
  * touches nothing else.
@@ -117,10 +118,12 @@ int sparse_batch_read(struct sparse_batch *batch);
 /**
  * sparse_batch_scan() - find zeros, hash and digest
  * @batch: read
+ * @key: of the hashes: of blocks or their digests, and of what is made of blocks' hashes
  * @hash: for the digests, or NULL if they are not wanted
  *
  * Return: 0 or -EIO.
  */
-int sparse_batch_scan(struct sparse_batch *batch, struct sparse_hash *hash);
+int sparse_batch_scan(struct sparse_batch *batch, const struct sparse_key key[2],
+		      struct sparse_hash *hash);
 
 #endif

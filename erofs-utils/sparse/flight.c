@@ -16,7 +16,8 @@ static struct sparse_slot *slot_of(const struct sparse_flight *flight, u64 n)
 }
 
 int sparse_flight_init(struct sparse_flight *flight,
-		       const struct sparse_store *store, unsigned int workers,
+		       const struct sparse_store *store,
+		       const struct sparse_key key[2], unsigned int workers,
 		       bool want_digest)
 {
 	struct sparse_slot *slot;
@@ -32,6 +33,7 @@ int sparse_flight_init(struct sparse_flight *flight,
 	if (!flight->slot)
 		return -ENOMEM;
 	flight->store = store;
+	flight->key = key;
 	flight->want_digest = want_digest;
 	sparse_pool_start(&flight->pool, workers);
 	while (flight->slots < slots) {
@@ -68,7 +70,7 @@ static void run_read(struct sparse_job *job)
 
 	slot->err = sparse_batch_read(&slot->batch);
 	if (!slot->err)
-		slot->err = sparse_batch_scan(&slot->batch,
+		slot->err = sparse_batch_scan(&slot->batch, slot->flight->key,
 					      want_digest ? &slot->hash : NULL);
 }
 

@@ -38,6 +38,7 @@ struct sparse_slot {
 struct sparse_flight {
 	/* private */
 	const struct sparse_store *store;
+	const struct sparse_key *key;
 	struct sparse_pool pool;
 	struct sparse_slot *slot;
 	unsigned int slots;
@@ -53,13 +54,15 @@ struct sparse_flight {
  * sparse_flight_init() - get memory, start threads
  * @flight: all zero
  * @store: where to write, to live as long
+ * @key: of the batches' hashes, to live as long
  * @workers: how many threads work, the caller being one of them
  * @want_digest: whether digests are wanted
  *
  * Return: 0, -ENOMEM, or -ENOTSUP if there is no SHA-256.
  */
 int sparse_flight_init(struct sparse_flight *flight,
-		       const struct sparse_store *store, unsigned int workers,
+		       const struct sparse_store *store,
+		       const struct sparse_key key[2], unsigned int workers,
 		       bool want_digest);
 
 /** sparse_flight_exit() - end all work, release all memory; again is fine, too */

@@ -6,14 +6,17 @@
 
 int sparse_packer_init(struct sparse_packer *packer, int fd, u32 start)
 {
+	unsigned int i;
 	int err;
 
 	packer->store.fd = fd;
 	packer->store.start = start;
 	err = sparse_dedupe_init(&packer->dedupe);
+	for (i = 0; i < ARRAY_SIZE(packer->key) && !err; i++)
+		err = sparse_key_init(&packer->key[i]);
 	if (err)
 		return err;
-	err = sparse_flight_init(&packer->flight, &packer->store,
+	err = sparse_flight_init(&packer->flight, &packer->store, packer->key,
 				 packer->workers, packer->want_digest);
 	if (err || !packer->want_digest)
 		return err;

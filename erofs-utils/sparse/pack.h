@@ -66,6 +66,7 @@ struct sparse_packer {
 	struct sparse_counts counts;
 	struct sparse_space space;
 	struct sparse_store store;
+	struct sparse_key key[2];
 	struct sparse_dedupe dedupe;
 	struct sparse_flight flight;
 	struct sparse_hash hash;

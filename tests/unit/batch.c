@@ -16,6 +16,7 @@
 
 static u8 content[BLOCKS * SPARSE_BLOCK_SIZE];
 static const u8 zeros[SPARSE_BLOCK_SIZE];
+static struct sparse_key key[2];
 
 /* data of random lengths between holes; some of it is zeros */
 static int make_file(u64 size)
@@ -105,7 +106,7 @@ static int check_file(int fd, u64 size, unsigned int shift)
 		if (!batch.count)
 			break;
 		need(!sparse_batch_read(&batch));
-		need(!sparse_batch_scan(&batch, NULL));
+		need(!sparse_batch_scan(&batch, key, NULL));
 		failed |= check_batch(&batch, seen) || check_chunks(&batch, size);
 	}
 	sparse_batch_exit(&batch);
@@ -169,7 +170,7 @@ static int hash_of_a_chunk(void)
 	need(!sparse_batch_init(&batch));
 	need(!sparse_batch_plan(&batch, &walk));
 	need(!sparse_batch_read(&batch));
-	need(!sparse_batch_scan(&batch, NULL));
+	need(!sparse_batch_scan(&batch, key, NULL));
 	expect(batch.count == 6, "%u blocks", batch.count);
 	expect(batch.hash[0] == batch.hash[2], "equal chunks");
 	expect(batch.hash[0] != batch.hash[4], "the other way round");
@@ -274,7 +275,7 @@ static int hashes_and_digests(void)
 	need(!sparse_hash_init(&hash));
 	need(!sparse_batch_plan(&batch, &walk));
 	need(!sparse_batch_read(&batch));
-	need(!sparse_batch_scan(&batch, &hash));
+	need(!sparse_batch_scan(&batch, key, &hash));
 	expect(batch.count == 4, "%u blocks", batch.count);
 	expect(batch.hash[0] == batch.hash[1], "equal blocks");
 	expect(batch.hash[0] != batch.hash[2], "different blocks");
@@ -300,5 +301,6 @@ int main(void)
 		{ "hashes-and-digests", hashes_and_digests },
 	};
 
+	need(!sparse_key_init(&key[0]) && !sparse_key_init(&key[1]));
 	return ktap_main(cases);
 }
