@@ -250,7 +250,27 @@ static int pack(struct sparse_packer *packer, struct sparse_walk *walk,
 	return sparse_verity_end(&packer->verity, walk->size, digest);
 }
 
-/* its blocks are stored where they are */
+/*
+ * Its blocks are stored where they are.  Of those that are equal the first is enough, and
+ * all of them under one hash would be searched one after the other.
+ */
+static int note_block(struct sparse_packer *packer,
+		      const struct sparse_batch *batch, unsigned int i, u32 first)
+{
+	struct candidate candidate = {
+		packer, batch->data + i * SPARSE_BLOCK_SIZE, 1,
+	};
+	u32 addr;
+	int ret;
+
+	ret = sparse_dedupe_find(&packer->dedupe, batch->hash[i], is_equal,
+				 &candidate, &addr);
+	if (ret)
+		return ret < 0 ? ret : 0;
+	return sparse_dedupe_add(&packer->dedupe, batch->hash[i],
+				 first + batch->block[i]);
+}
+
 static int note_blocks(struct sparse_packer *packer,
 		       const struct sparse_batch *batch, u32 first)
 {
@@ -259,8 +279,7 @@ static int note_blocks(struct sparse_packer *packer,
 
 	for (i = 0; i < batch->count && !err; i++)
 		if (!batch->zero[i])
-			err = sparse_dedupe_add(&packer->dedupe, batch->hash[i],
-						first + batch->block[i]);
+			err = note_block(packer, batch, i, first);
 	return err;
 }
 

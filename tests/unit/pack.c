@@ -345,6 +345,36 @@ static int base_is_cut_short(void)
 	return 0;
 }
 
+/* what a base has many times is known once: each would be one more to pass by */
+static int base_that_repeats(void)
+{
+	static struct sparse_packer packer = { .want_digest = true, .workers = 2 };
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(2);
+	int image = unit_file(), base = unit_file(), i;
+	u8 digest[SPARSE_DIGEST_SIZE];
+	u32 block;
+
+	need(map && !sparse_packer_init(&packer, image, START));
+	for (i = 0; i < 1000; i++)
+		need(pwrite(base, i % 2 ? "odd" : "two", 3,
+			    i * SPARSE_BLOCK_SIZE) == 3);
+	need(!ftruncate(base, i * SPARSE_BLOCK_SIZE));
+	need(!sparse_pack_base(&packer, base, i, digest));
+	expect(packer.dedupe.count == 2, "%u", packer.dedupe.count);
+	/* the first of them is what is found */
+	need(!pack_file(&packer, base, 2 * SPARSE_BLOCK_SIZE, map, digest));
+	expect(packer.counts.base == 2, "%llu in the base",
+	       (unsigned long long)packer.counts.base);
+	for (i = 0; i < 2; i++)
+		expect(sparse_space_find(&packer.space, map->addr[i], &block) == 1 &&
+		       block == (u32)i, "block %d is %u", i, block);
+	sparse_packer_exit(&packer);
+	free(map);
+	close(base);
+	close(image);
+	return 0;
+}
+
 /* of two files with the same content, the second takes no block */
 static int across_files(void)
 {
@@ -455,6 +485,7 @@ int main(void)
 		{ "as-a-stream", as_a_stream },
 		{ "on-a-base", on_a_base },
 		{ "base-is-cut-short", base_is_cut_short },
+		{ "base-that-repeats", base_that_repeats },
 		{ "across-files", across_files },
 		{ "holes-do-not-show", holes_do_not_show },
 		{ "says-which-side-failed", says_which_side_failed },
