@@ -65,14 +65,19 @@ static int grow_slots(struct sparse_dedupe *dedupe)
 }
 
 /* a large realloc() moves page tables, not pages: half as much again is cheap */
+u32 sparse_dedupe_more_room(u32 room)
+{
+	u64 more = (u64)room + room / 2 + FIRST_SLOTS;
+
+	return more < SPARSE_DEDUPE_MAX ? more : SPARSE_DEDUPE_MAX;
+}
+
 static int grow_arrays(struct sparse_dedupe *dedupe)
 {
-	u64 room = dedupe->room + dedupe->room / 2 + FIRST_SLOTS;
+	u64 room = sparse_dedupe_more_room(dedupe->room);
 	u64 *hash;
 	u32 *addr;
 
-	if (room > SPARSE_DEDUPE_MAX)
-		room = SPARSE_DEDUPE_MAX;
 	hash = realloc(dedupe->hash, room * sizeof(*hash));
 	if (!hash)
 		return -ENOMEM;

@@ -60,4 +60,12 @@ int sparse_dedupe_find(const struct sparse_dedupe *dedupe, u64 hash,
  */
 int sparse_dedupe_add(struct sparse_dedupe *dedupe, u64 hash, u32 addr);
 
+/**
+ * sparse_dedupe_more_room() - how many chunks to have memory for next
+ * @room: how many there is memory for
+ *
+ * Return: more than that, but for SPARSE_DEDUPE_MAX.
+ */
+u32 sparse_dedupe_more_room(u32 room);
+
 #endif

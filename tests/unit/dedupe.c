@@ -136,6 +136,24 @@ static int memory(void)
 	return 0;
 }
 
+/* it always has room for more, up to the most that there can be: 16 TiB of pages */
+static int grows_to_the_end(void)
+{
+	u64 room = 0, before;
+
+	do {
+		before = room;
+		room = sparse_dedupe_more_room(before);
+		expect(room > before, "%llu after %llu", (unsigned long long)room,
+		       (unsigned long long)before);
+	} while (room < SPARSE_DEDUPE_MAX);
+	expect(room == SPARSE_DEDUPE_MAX, "%llu", (unsigned long long)room);
+	/* at 13 TiB of pages half as much again has more than 32 bits */
+	expect(sparse_dedupe_more_room(13ULL << 28) == SPARSE_DEDUPE_MAX,
+	       "%llu", (unsigned long long)sparse_dedupe_more_room(13ULL << 28));
+	return 0;
+}
+
 static int full(void)
 {
 	struct sparse_dedupe dedupe;
@@ -157,6 +175,7 @@ int main(void)
 		{ "only-equal-hashes-are-compared", only_equal_hashes_are_compared },
 		{ "failure-to-compare", failure_to_compare },
 		{ "memory", memory },
+		{ "grows-to-the-end", grows_to_the_end },
 		{ "full", full },
 	};
 
