@@ -40,10 +40,20 @@ static int check_superblock(const struct sparse_base *base)
 	return 0;
 }
 
+static int check_size(const struct sparse_base *base, u64 size, const char *what)
+{
+	u64 least = base->sbi.primarydevice_blocks << SPARSE_BLOCK_BITS;
+
+	if (size >= least)
+		return 0;
+	return sparse_error(0, "'%s' %s: it has %llu bytes of %llu", base->path,
+			    what, (unsigned long long)size,
+			    (unsigned long long)least);
+}
+
 static int open_base(struct sparse_base *base)
 {
 	struct erofs_sb_info *sbi = &base->sbi;
-	u64 size;
 	int err;
 
 	base->fd = sparse_source_open(base->path, &base->st);
@@ -60,13 +70,7 @@ static int open_base(struct sparse_base *base)
 	    (erofs_sb_has_sb_chksum(sbi) && erofs_superblock_csum_verify(sbi)))
 		return sparse_error(0, "'%s' is corrupt, or too new: no base",
 				    base->path);
-	size = sbi->primarydevice_blocks << SPARSE_BLOCK_BITS;
-	if ((u64)base->st.st_size < size)
-		return sparse_error(0, "'%s' is cut short: it has %llu bytes of %llu",
-				    base->path,
-				    (unsigned long long)base->st.st_size,
-				    (unsigned long long)size);
-	return 0;
+	return check_size(base, base->st.st_size, "is cut short");
 }
 
 static bool is_same(const struct sparse_base *a, const struct sparse_base *b)
@@ -129,35 +133,42 @@ int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
 		if (err == -EFBIG)
 			return sparse_error(0, "'%s': the bases have more than 16 TiB",
 					    base->path);
-		if (err == -ETXTBSY)
-			return sparse_error(0, "'%s' was changed while it was read: try again",
-					    base->path);
+		/* it may be another one that could not be compared with it */
+		if (err && sparse_bases_check(bases))
+			return err;
 		if (err)
-			return sparse_error(err, "could not read '%s'",
-					    base->path);
+			return sparse_error(err == -ETXTBSY ? -EIO : err,
+					    "could not read '%s'", base->path);
 		fill_slot(&sbi->devs[i], base, digest);
 	}
 	return 0;
 }
 
-int sparse_bases_check(const struct sparse_bases *bases)
+static int check_base(const struct sparse_base *base)
 {
-	const struct sparse_base *base;
 	struct stat st;
-	unsigned int i;
 	int err;
 
-	for (i = 0; i < bases->count; i++) {
-		base = &bases->base[i];
-		err = sparse_source_stat(base->fd, &st);
-		if (err)
-			return sparse_error(err, "could not read '%s'",
-					    base->path);
-		if (sparse_source_was_changed(&base->st, &st))
-			return sparse_error(0, "'%s' was changed while it was read: try again",
-					    base->path);
-	}
+	err = sparse_source_stat(base->fd, &st);
+	if (err)
+		return sparse_error(err, "could not read '%s'", base->path);
+	err = check_size(base, st.st_size, "was cut short while it was read");
+	if (err)
+		return err;
+	if (sparse_source_was_changed(&base->st, &st))
+		return sparse_error(0, "'%s' was changed while it was read: try again",
+				    base->path);
 	return 0;
+}
+
+int sparse_bases_check(const struct sparse_bases *bases)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < bases->count && !err; i++)
+		err = check_base(&bases->base[i]);
+	return err;
 }
 
 void sparse_bases_close(struct sparse_bases *bases)

@@ -204,6 +204,15 @@ static void note_file(struct erofs_sparse *sparse, const struct sparse_file *fil
 		sparse_report_file(&sparse->report, &summary);
 }
 
+/* a base could not be read: what is wrong with it, if that can be seen */
+static int report_base(const struct erofs_sparse *sparse, int err)
+{
+	if (sparse_bases_check(&sparse->bases))
+		return err;
+	return sparse_error(err == -ETXTBSY ? -EIO : err,
+			    "could not read a base of '%s'", sparse->image);
+}
+
 static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		     const struct sparse_file *file)
 {
@@ -218,15 +227,13 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		return sparse_error(fd, "could not read '%s'", path);
 	err = pack_data(sparse, packer, file, fd, &packed);
 	close(fd);
+	if (err && packer->base_failed && !sparse->reported)
+		return report_base(sparse, err);
 	if (err == -ETXTBSY)
 		return sparse_error(0, "'%s' was changed while it was read: try again",
 				    path);
 	if (sparse->reported)
 		return err;
-	if (err && packer->base_failed)
-		return sparse_error(err == -ETXTBSY ? -EIO : err,
-				    "could not read a base of '%s'",
-				    sparse->image);
 	if (err == -ENODATA)
 		return sparse_error(0, "'%s' is empty (0 bytes): not a snapshot",
 				    path);
