@@ -70,10 +70,25 @@ static int find_layout(struct erofs_sparse *sparse, const struct sparse_file *fi
 	return sparse_reported(sparse, err);
 }
 
+/*
+ * A copy whose holes were filled has zeros where nothing was written.  That it has no hole
+ * is no proof, but if it has no page of zeros either, it means the same in any case.
+ */
+static int check_filled(struct erofs_sparse *sparse, const char *path, u64 zeros)
+{
+	if (sparse->delta != SPARSE_DELTA_ALL || !zeros)
+		return 0;
+	return sparse_reported(sparse, sparse_error(0, "'%s' has no holes, but %llu pages of zeros: if they were holes, %s; if it is complete, give --delta=if-holes",
+			path, (unsigned long long)zeros,
+			sparse_source_is_stream(path) ? "give the file, not a stream" :
+			"copy it by what keeps them (tar --sparse)"));
+}
+
 static int pack_walk(struct erofs_sparse *sparse, const struct sparse_file *file,
 		     struct sparse_walk *walk, struct sparse_chunkmap **map,
 		     u8 digest[SPARSE_DIGEST_SIZE])
 {
+	u64 zeros = sparse->packer.counts.zero;
 	struct sparse_chunkmap *delta = NULL;
 	int err;
 
@@ -84,6 +99,9 @@ static int pack_walk(struct erofs_sparse *sparse, const struct sparse_file *file
 	walk->delta = delta;
 	if (!err)
 		err = sparse_pack_file(&sparse->packer, walk, *map, digest);
+	if (!err && !delta && !walk->layout)
+		err = check_filled(sparse, file->inode->i_srcpath,
+				   sparse->packer.counts.zero - zeros);
 	free(delta);
 	return err;
 }
@@ -124,6 +142,7 @@ static int pack_stream(struct erofs_sparse *sparse, struct erofs_inode *inode,
 		       int fd, struct sparse_chunkmap **map,
 		       u8 digest[SPARSE_DIGEST_SIZE])
 {
+	u64 zeros = sparse->packer.counts.zero;
 	u64 size;
 	int err;
 
@@ -136,6 +155,9 @@ static int pack_stream(struct erofs_sparse *sparse, struct erofs_inode *inode,
 		return sparse_reported(sparse, sparse_error(0, "'%s' ended after %llu bytes, not %llu",
 				SPARSE_STDIN, (unsigned long long)size,
 				(unsigned long long)sparse->stream_size));
+	if (!err)
+		err = check_filled(sparse, inode->i_srcpath,
+				   sparse->packer.counts.zero - zeros);
 	return err || size ? err : -ENODATA;
 }
 

@@ -76,6 +76,14 @@ static int take_format(struct erofs_sparse *sparse, const char *value)
 	return sparse_usage_error(sparse, "--sparse takes a --format of raw, elf or auto");
 }
 
+static int take_delta(struct erofs_sparse *sparse, const char *value)
+{
+	sparse->delta = value ? SPARSE_DELTA_IF_HOLES : SPARSE_DELTA_ALL;
+	if (!value || !strcmp(value, "if-holes"))
+		return 0;
+	return sparse_usage_error(sparse, "--delta takes nothing or if-holes");
+}
+
 static int take_stream_size(struct erofs_sparse *sparse, const char *value)
 {
 	char *end;
@@ -102,7 +110,7 @@ int erofs_sparse_argument(struct erofs_sparse **sparse,
 		err = sparse_bases_add(&(*sparse)->bases, value);
 		break;
 	case EROFS_SPARSE_DELTA:
-		(*sparse)->delta = true;
+		err = take_delta(*sparse, value);
 		break;
 	case EROFS_SPARSE_FORMAT:
 		err = take_format(*sparse, value);

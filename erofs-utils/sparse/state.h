@@ -16,6 +16,12 @@ enum sparse_format {
 	SPARSE_FORMAT_ELF,
 };
 
+enum sparse_delta {
+	SPARSE_DELTA_NONE,	/* holes are zeros */
+	SPARSE_DELTA_ALL,	/* every file is one; filled holes are an error */
+	SPARSE_DELTA_IF_HOLES,	/* a file without a hole is complete */
+};
+
 /**
  * struct erofs_sparse - one run of "mkfs.erofs --sparse"
  * @image: name of the image
@@ -34,7 +40,7 @@ enum sparse_format {
  * @format: what the snapshots are
  * @stream_size: bytes that standard input is to have, or 0 if nobody knows
  * @bases: images whose blocks may be referenced
- * @delta: holes mean what the last of them has
+ * @delta: whether holes mean what the last of them has
  * @packer: its space is in use until the image is written
  */
 struct erofs_sparse {
@@ -55,7 +61,7 @@ struct erofs_sparse {
 	u64 stream_size;
 	struct sparse_report report;
 	struct sparse_bases bases;
-	bool delta;
+	enum sparse_delta delta;
 	struct sparse_packer packer;
 	struct sparse_output out;
 	struct sparse_progress progress;

@@ -9,6 +9,7 @@
  *	FAULT_ACTION	a number: the errno; else a command for the shell, in which
  *			$PPID is mkfs.erofs
  *	FAULT_NO_TMPFILE	if set, no file can be made without a name
+ *	FAULT_NO_HOLES	if set, no file system can tell where holes are
  *	FAULT_LOG	a file to which each pread is written: offset and length
  *	FAULT_JITTER	each pread and pwritev takes up to so many microseconds longer
  *
@@ -139,6 +140,15 @@ int openat64(int dirfd, const char *path, int flags, ...)
 		return -1;
 	}
 	return NEXT(openat64)(dirfd, path, flags, mode);
+}
+
+off64_t lseek64(int fd, off64_t pos, int whence)
+{
+	if (whence == SEEK_DATA && getenv("FAULT_NO_HOLES")) {
+		errno = EINVAL;
+		return -1;
+	}
+	return NEXT(lseek64)(fd, pos, whence);
 }
 
 int renameat(int olddir, const char *old, int newdir, const char *new)
