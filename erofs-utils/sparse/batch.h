@@ -14,7 +14,7 @@
 /* log2 of the blocks in the largest chunk that may be asked for: a batch */
 #define SPARSE_SHIFT_MAX	6
 
-/* a block map is 4 bytes a block, and upstream counts those with 32 bits */
+/* a block map has 4 or 8 bytes a block: up to 8 GiB for one page anywhere in the file */
 #define SPARSE_FILE_MAX		((u64)1 << 42)
 
 /**

@@ -186,8 +186,7 @@ static int pack_data(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		(map->space ? EROFS_CHUNK_FORMAT_INDEXES : 0);
 	inode->u.chunkbits = SPARSE_BLOCK_BITS + map->shift;
 	inode->chunkindexes = map;
-	inode->extent_isize = sparse_chunkmap_chunks(map) *
-		sparse_chunkmap_words(map) * sizeof(map->addr[0]);
+	inode->extent_isize = sparse_chunkmap_bytes(map);
 	return 0;
 }
 

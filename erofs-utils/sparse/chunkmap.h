@@ -82,6 +82,13 @@ static inline unsigned int sparse_chunkmap_words(const struct sparse_chunkmap *m
 	return map->space ? 2 : 1;
 }
 
+/** sparse_chunkmap_bytes() - size of the on-disk block map */
+static inline u64 sparse_chunkmap_bytes(const struct sparse_chunkmap *map)
+{
+	return sparse_chunkmap_chunks(map) * sparse_chunkmap_words(map) *
+		sizeof(map->addr[0]);
+}
+
 /**
  * sparse_chunkmap_export() - write a part of the on-disk block map
  * @map: the map

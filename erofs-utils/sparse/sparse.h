@@ -69,7 +69,7 @@ int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im);
  * @vf: where the inode goes
  * @off: byte after its xattrs
  *
- * Return: bytes written, or a negative errno.
+ * Return: 0 or a negative errno.
  */
 int erofs_sparse_write_indexes(struct erofs_inode *inode,
 			       struct erofs_vfile *vf, erofs_off_t off);

@@ -4,6 +4,7 @@
 
 image.py map IMAGE NAME         print "page block" for each page with content, or
                                 "page device:block"
+image.py page IMAGE NAME PAGE   print where one page is, or "hole"
 image.py compare IMAGE NAME FILE [PAGES]
                                 FILE is NAME in the root of IMAGE; its map is
                                 what looking at page after page would make it,
@@ -88,6 +89,17 @@ class Image:
         return [struct.unpack("<2xHI", self.read(pos + i * 8, 8))
                 for i in range(count)]
 
+    def page(self, name, number):
+        """where one page is: of a file whose map is too large to be read"""
+        size, layout, word, _, end = self.lookup(name)
+        assert layout == 4 and word & 0x40 == 0 and number * PAGE < size
+        unit = 8 if word & 0x20 else 4
+        pos = (end + unit - 1) // unit * unit + (number >> (word & 0x1f)) * unit
+        device, first = struct.unpack("<2xHI", (bytes(4) + self.read(pos, unit))[-8:])
+        if first == HOLE:
+            return "hole"
+        return "%d:%d" % (device, first + (number & (1 << (word & 0x1f)) - 1))
+
     def fingerprint(self, name):
         _, _, _, pos, end = self.lookup(name)
         pos += 12
@@ -131,6 +143,8 @@ def main():
         for number, address in enumerate(image.map(name)[1]):
             if address != HOLE:
                 print(number, address)
+    elif command == "page":
+        print(image.page(name, int(sys.argv[4])))
     elif command == "chunks":
         size, _, word, _, _ = image.lookup(name)
         chunk = PAGE << (word & 0x1f)

@@ -260,6 +260,30 @@ static int from_device_to_device(void)
 	return 0;
 }
 
+/* what a map takes in the image does not fit into 32 bits from 2 TiB on */
+static int size_in_the_image(void)
+{
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(1);
+	const struct sparse_space space = { 0 };
+	static const u64 blocks[] = { 1, (1ULL << 29) - 1, 1ULL << 29,
+				      (1ULL << 29) + 1, (1ULL << 30) - 1 };
+	unsigned int i;
+
+	need(map);
+	/* no entry is looked at */
+	for (i = 0; i < ARRAY_SIZE(blocks); i++) {
+		map->blocks = blocks[i];
+		map->space = NULL;
+		expect(sparse_chunkmap_bytes(map) == 4 * blocks[i], "%llu alone",
+		       (unsigned long long)blocks[i]);
+		map->space = &space;
+		expect(sparse_chunkmap_bytes(map) == 8 * blocks[i],
+		       "%llu with devices", (unsigned long long)blocks[i]);
+	}
+	free(map);
+	return 0;
+}
+
 int main(void)
 {
 	const struct ktap_case cases[] = {
@@ -274,6 +298,7 @@ int main(void)
 		{ "extend", extend },
 		{ "of-other-devices", of_other_devices },
 		{ "from-device-to-device", from_device_to_device },
+		{ "size-in-the-image", size_in_the_image },
 	};
 
 	return ktap_main(cases);
