@@ -41,6 +41,24 @@ static int find_inode(struct erofs_sb_info *sbi, erofs_nid_t nid, const char *pa
 	return 0;
 }
 
+/*
+ * Behind the end of an image zeros are read, and any size of a file would have a map.
+ */
+static int check_index(struct erofs_inode *inode)
+{
+	u64 unit = inode->u.chunkformat & EROFS_CHUNK_FORMAT_INDEXES ?
+		sizeof(struct erofs_inode_chunk_index) :
+		EROFS_BLOCK_MAP_ENTRY_SIZE;
+	u64 image = inode->sbi->primarydevice_blocks << inode->sbi->blkszbits;
+
+	if (inode->datalayout != EROFS_INODE_CHUNK_BASED || !inode->i_size ||
+	    erofs_inode_in_metabox(inode) ||
+	    (inode->i_size - 1) >> inode->u.chunkbits < image / unit)
+		return 0;
+	return sparse_error(0, "nid %llu is corrupt: its map is larger than the image",
+			    (unsigned long long)inode->nid);
+}
+
 static int read_map(struct erofs_inode *inode, struct sparse_mapstat *stat)
 {
 	struct erofs_map_blocks map = { .buf = __EROFS_BUF_INITIALIZER };
@@ -198,7 +216,8 @@ int erofs_sparse_show_map(struct erofs_sb_info *sbi, erofs_nid_t nid,
 		sparse_error(0, "--map needs --path=PATH or --nid=NID");
 		return 2;
 	}
-	if (find_inode(sbi, nid, path, &inode) || read_map(&inode, &stat))
+	if (find_inode(sbi, nid, path, &inode) || check_index(&inode) ||
+	    read_map(&inode, &stat))
 		return 1;
 	print_map(&stat, inode.i_size);
 	if (!svg)
