@@ -83,6 +83,9 @@ int sparse_bases_open(struct sparse_bases *bases)
 	unsigned int i, n;
 	int err;
 
+	if (bases->count > SPARSE_BASES_MAX)
+		return sparse_error(0, "--base was given %u times: an image has at most %u bases",
+				    bases->count, SPARSE_BASES_MAX);
 	for (i = 0; i < bases->count; i++) {
 		err = open_base(&bases->base[i]);
 		if (err)

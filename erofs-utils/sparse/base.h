@@ -7,6 +7,9 @@
 #include "erofs/internal.h"
 #include "pack.h"
 
+/* what a superblock, and 16 bits in a chunk index, can say of devices */
+#define SPARSE_BASES_MAX	0xffffU
+
 /**
  * struct sparse_base - an image whose blocks the new one may reference
  * @path: as the user gave it
