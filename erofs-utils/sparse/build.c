@@ -262,7 +262,7 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		return sparse_error(0, "'%s' is too large: it has 4 TiB or more",
 				    path);
 	if (err == -EFBIG && !packer->write_failed)
-		return sparse_error(0, "'%s': the image would hold more than 16 TiB of data",
+		return sparse_error(0, "'%s': the image would hold more than 8 TiB of data, or 16 TiB with its bases",
 				    path);
 	if (err && packer->write_failed)
 		return sparse_error(err, "could not write '%s'", sparse->image);
@@ -283,8 +283,12 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 static int reserve_metadata(struct erofs_sparse *sparse,
 			    const struct sparse_tree *tree, off_t pos)
 {
-	off_t len = sparse->summary.index + tree->metadata + SPARSE_BLOCK_SIZE;
+	u64 len = sparse->summary.index + tree->metadata + SPARSE_BLOCK_SIZE;
 
+	if (!sparse_packer_has_room(&sparse->packer, len))
+		return sparse_error(0, "'%s' would have more than 16 TiB: its indexes have %llu bytes",
+				    sparse->image,
+				    (unsigned long long)sparse->summary.index);
 	if (!fallocate(sparse->out.fd, 0, pos, len) || errno == EOPNOTSUPP)
 		return 0;
 	return sparse_error(-errno, "could not write '%s'", sparse->image);

@@ -74,6 +74,13 @@ static int is_equal(void *arg, u32 addr)
 	return ret;
 }
 
+static u64 data_end(const struct sparse_packer *packer)
+{
+	u64 limit = sparse_space_limit(&packer->space);
+
+	return limit < SPARSE_DATA_END ? limit : SPARSE_DATA_END;
+}
+
 static int store_chunk(struct sparse_packer *packer, const u8 *data,
 		       unsigned int count, u64 hash, u32 *addr)
 {
@@ -81,8 +88,7 @@ static int store_chunk(struct sparse_packer *packer, const u8 *data,
 	unsigned int i;
 	int err;
 
-	if (packer->store.start + index + count >
-	    sparse_space_limit(&packer->space))
+	if (packer->store.start + index + count > data_end(packer))
 		return -EFBIG;
 	*addr = packer->store.start + index;
 	err = sparse_dedupe_add(&packer->dedupe, hash, *addr);
@@ -352,6 +358,14 @@ int sparse_pack_stream(struct sparse_packer *packer, int fd, u64 *size,
 	err = pack(packer, &walk, map, digest);
 	*size = walk.size;
 	return err;
+}
+
+bool sparse_packer_has_room(const struct sparse_packer *packer, u64 bytes)
+{
+	u64 data = (packer->store.start + packer->counts.stored) <<
+		SPARSE_BLOCK_BITS;
+
+	return bytes <= SPARSE_IMAGE_MAX - data;
 }
 
 int sparse_packer_flush(struct sparse_packer *packer)

@@ -8,6 +8,15 @@
 #include "space.h"
 #include "verity.h"
 
+/*
+ * The block that an image's data has to end at.  Metadata is next, and upstream keeps its
+ * place in a signed number of 32 bits: beyond, the kernel does not find it.
+ */
+#define SPARSE_DATA_END		((u64)1 << 31)
+
+/* what a superblock can say of the blocks of an image */
+#define SPARSE_IMAGE_MAX	((u64)UINT32_MAX << SPARSE_BLOCK_BITS)
+
 /**
  * struct sparse_counts - what became of the blocks
  * @blocks: of all files
@@ -109,6 +118,13 @@ int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
 		     u8 digest[SPARSE_DIGEST_SIZE]);
 
 /**
+ * sparse_packer_has_room() - whether the image can hold what comes after the data
+ * @packer: initialised
+ * @bytes: how much that is
+ */
+bool sparse_packer_has_room(const struct sparse_packer *packer, u64 bytes);
+
+/**
  * sparse_pack_file() - put a file's data into the image
  * @packer: initialised
  * @walk: its @fd and its @size, its @layout or NULL; its @delta, with addresses in
@@ -116,8 +132,8 @@ int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
  * @map: of that many bytes, all holes; filled in for each block
  * @digest: where to put the fs-verity digest, if that is wanted
  *
- * Return: 0, -ETXTBSY if the file ends before @size, -EFBIG if the image would
- * need block addresses of more than 32 bits, or another negative errno.  The data
+ * Return: 0, -ETXTBSY if the file ends before @size, -EFBIG if the data would reach
+ * SPARSE_DATA_END or the addresses of the bases, or another negative errno.  The data
  * may still be on its way into the image; its place there is settled, and the same
  * for any number of workers.
  */

@@ -463,11 +463,39 @@ static int image_too_large(void)
 	need(pwrite(fd, "1", 1, 0) == 1);
 	need(pwrite(fd, "2", 1, SPARSE_BLOCK_SIZE) == 1);
 	need(pwrite(fd, "3", 1, 2 * SPARSE_BLOCK_SIZE) == 1);
-	/* two more blocks have an address of 32 bits that is not a hole's */
-	need(map && !sparse_packer_init(&packer, image, UINT32_MAX - 2));
+	/* there is room for two more blocks */
+	need(map && !sparse_packer_init(&packer, image, SPARSE_DATA_END - 2));
 	ret = pack_file(&packer, fd, 2 * SPARSE_BLOCK_SIZE + 1, map, NULL);
 	expect(ret == -EFBIG && !packer.write_failed, "%d", ret);
-	expect(map->addr[1] == UINT32_MAX - 1, "%u", map->addr[1]);
+	expect(map->addr[1] == SPARSE_DATA_END - 1, "%u", map->addr[1]);
+	/* so much can a superblock say, and so much of it comes before the data */
+	expect(sparse_packer_has_room(&packer, SPARSE_IMAGE_MAX - (SPARSE_DATA_END << 12)),
+	       "room");
+	expect(!sparse_packer_has_room(&packer, SPARSE_IMAGE_MAX - (SPARSE_DATA_END << 12) + 1),
+	       "more than room");
+	expect(!sparse_packer_has_room(&packer, UINT64_MAX), "much more than room");
+	sparse_packer_exit(&packer);
+	free(map);
+	close(fd);
+	close(image);
+	return 0;
+}
+
+/* the addresses of a base come down to where the data is */
+static int bases_too_large(void)
+{
+	struct sparse_packer packer = { .want_digest = false };
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(2);
+	int image = unit_file(), fd = unit_file(), ret;
+
+	need(pwrite(fd, "1", 1, 0) == 1);
+	need(pwrite(fd, "2", 1, SPARSE_BLOCK_SIZE) == 1);
+	need(map && !sparse_packer_init(&packer, image, START));
+	/* of all addresses those before START are left, one more, and the gap */
+	need(!sparse_space_add(&packer.space, -1, UINT32_MAX - START - 2));
+	ret = pack_file(&packer, fd, SPARSE_BLOCK_SIZE + 1, map, NULL);
+	expect(ret == -EFBIG && !packer.write_failed, "%d", ret);
+	expect(map->addr[0] == START, "%u", map->addr[0]);
 	sparse_packer_exit(&packer);
 	free(map);
 	close(fd);
@@ -490,6 +518,7 @@ int main(void)
 		{ "holes-do-not-show", holes_do_not_show },
 		{ "says-which-side-failed", says_which_side_failed },
 		{ "image-too-large", image_too_large },
+		{ "bases-too-large", bases_too_large },
 	};
 
 	return ktap_main(cases);
