@@ -283,6 +283,35 @@ static int by_chunks(void)
 	return 0;
 }
 
+/* what finds an equal chunk is then made of its bytes */
+static int without_digests(void)
+{
+	struct sparse_chunkmap *map;
+	unsigned int shift;
+	int image, fd, ret;
+	u64 size;
+
+	for (shift = 0; shift <= SPARSE_SHIFT_MAX; shift++) {
+		struct sparse_packer packer = { .workers = 2, .shift = shift };
+
+		size = sizeof(content) - 1000 * (shift & 1);
+		image = unit_file();
+		fd = make_file(size);
+		map = sparse_chunkmap_alloc(sparse_blocks(size));
+		need(map && !sparse_packer_init(&packer, image, START));
+		need(!pack_file(&packer, fd, size, map, NULL));
+		need(!sparse_packer_flush(&packer));
+		ret = check_map(image, map, &packer.counts, shift);
+		sparse_packer_exit(&packer);
+		free(map);
+		close(fd);
+		close(image);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 /* what another image has is found there; the rest is stored */
 static int on_a_base(void)
 {
@@ -510,6 +539,7 @@ int main(void)
 		{ "by-many-workers", by_many_workers },
 		{ "with-a-tail", with_a_tail },
 		{ "by-chunks", by_chunks },
+		{ "without-digests", without_digests },
 		{ "as-a-stream", as_a_stream },
 		{ "on-a-base", on_a_base },
 		{ "base-is-cut-short", base_is_cut_short },
