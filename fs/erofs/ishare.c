@@ -320,6 +320,10 @@ int erofs_ishare_init_sb(struct super_block *sb, struct fs_context *fc)
 		}
 	}
 
+	/* a name may lead to it, but who reads fragments from it has it locked besides */
+	if (EROFS_SB(sb)->packed_inode)
+		set_bit(EROFS_I_UNSHARED_BIT, &EROFS_I(EROFS_SB(sb)->packed_inode)->flags);
+
 	mutex_lock(&erofs_ishare_lock);
 	is->domain = erofs_ishare_get_domain(is->domain_id);
 	err = PTR_ERR_OR_ZERO(is->domain);
@@ -333,15 +337,14 @@ int erofs_ishare_init_sb(struct super_block *sb, struct fs_context *fc)
 	return err;
 }
 
-/* do two mounts share with the same mounts, and in the same way? */
-static bool erofs_ishare_eq(const struct erofs_ishare *a, const struct erofs_ishare *b)
+/* does a mount share as the options @want say? */
+static bool erofs_ishare_is_as(const struct erofs_ishare *is,
+			       const struct erofs_ishare *want)
 {
-	if (!a || !b)
-		return a == b;
-	/* an option that lacks the other one is an error of its own */
-	if (!a->domain_id || !b->domain_id)
-		return false;
-	return a->verify == b->verify && !strcmp(a->domain_id, b->domain_id);
+	if (!is || !want)
+		return is == want;
+	return is->verify == want->verify && want->domain_id &&
+		!strcmp(is->domain_id, want->domain_id);
 }
 
 /**
@@ -359,14 +362,18 @@ int erofs_ishare_check_tree(struct fs_context *fc, int err)
 {
 	struct erofs_sb_info *sbi = fc->s_fs_info;
 	struct super_block *sb;
+	bool defaulted;
 
 	/* a new super block has taken it */
 	if (err || !sbi)
 		return err;
-	if (!sbi->ishare)
+	defaulted = !sbi->ishare;
+	if (defaulted)
 		err = erofs_ishare_default_domain(sbi);
+	/* software that cannot pass options gets what is there */
+	defaulted &= !!sbi->ishare;
 	sb = fc->root->d_sb;
-	if (!err && erofs_ishare_eq(sbi->ishare, EROFS_SB(sb)->ishare))
+	if (!err && (defaulted || erofs_ishare_is_as(EROFS_SB(sb)->ishare, sbi->ishare)))
 		return 0;
 	if (!err) {
 		errorfc(fc, "mounted already, with another domain_id or inode_share_verify");
@@ -376,6 +383,23 @@ int erofs_ishare_check_tree(struct fs_context *fc, int err)
 	fc->root = NULL;
 	deactivate_locked_super(sb);
 	return err;
+}
+
+/**
+ * erofs_ishare_reconfigure - a mount keeps what it shares when it is mounted anew
+ * @fc: with the options, which may leave the domain out as /proc/mounts does
+ *
+ * Return: 0, or -EINVAL if the options say something else than is the case.
+ */
+int erofs_ishare_reconfigure(struct fs_context *fc)
+{
+	const struct erofs_ishare *want = ((struct erofs_sb_info *)fc->s_fs_info)->ishare;
+	const struct erofs_ishare *is = EROFS_SB(fc->root->d_sb)->ishare;
+
+	if (!want || (is && is->verify == want->verify &&
+		      (!want->domain_id || !strcmp(is->domain_id, want->domain_id))))
+		return 0;
+	return invalfc(fc, "inode_share* and domain_id cannot be changed: unmount first");
 }
 
 static void erofs_ishare_put_lent(struct erofs_ishare *is)
@@ -442,7 +466,7 @@ void erofs_ishare_exit_sb(struct super_block *sb)
 		return;
 	erofs_ishare_unregister(is);
 	/* members that have left may have reads in flight */
-	flush_workqueue(is->domain->wq);
+	wait_var_event(&is->leaving, !atomic_read(&is->leaving));
 	erofs_ishare_put_domain(is->domain);
 	is->domain = NULL;
 }

@@ -39,6 +39,7 @@ struct erofs_ishare {
 	struct mutex lock;		/* of members */
 	struct list_head members;
 	refcount_t lent;		/* inodes whose blocks others read now, and one */
+	atomic_t leaving;		/* members that a worker is to finish */
 	struct crypto_shash *sha256;	/* with verify */
 	struct kobject *kobj;
 	struct list_head mounts;	/* of all domains */
@@ -58,6 +59,7 @@ struct erofs_share {
 /* an inode that uses the page cache of a shared one */
 struct erofs_member {
 	struct inode *inode;		/* until it leaves */
+	struct erofs_ishare *mount;
 	struct erofs_share *share;
 	struct list_head of_share, of_mount;
 	atomic_t reads;			/* in flight, by its blocks */
@@ -85,6 +87,7 @@ static inline struct erofs_share *erofs_share_of(struct address_space *mapping)
 int erofs_ishare_parse_param(struct fs_context *fc, struct fs_parameter *param);
 int erofs_ishare_init_sb(struct super_block *sb, struct fs_context *fc);
 int erofs_ishare_check_tree(struct fs_context *fc, int err);
+int erofs_ishare_reconfigure(struct fs_context *fc);
 void erofs_ishare_shutdown_sb(struct super_block *sb);
 void erofs_ishare_exit_sb(struct super_block *sb);
 void erofs_ishare_free(struct erofs_sb_info *sbi);
@@ -140,6 +143,11 @@ static inline int erofs_ishare_init_sb(struct super_block *sb,
 static inline int erofs_ishare_check_tree(struct fs_context *fc, int err)
 {
 	return err;
+}
+
+static inline int erofs_ishare_reconfigure(struct fs_context *fc)
+{
+	return 0;
 }
 
 static inline void erofs_ishare_shutdown_sb(struct super_block *sb) {}

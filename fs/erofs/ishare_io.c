@@ -241,6 +241,9 @@ static int erofs_ishare_read_one(struct erofs_member *member, struct folio *foli
 	return folio_wait_locked_killable(folio);
 }
 
+/* members that are asked for what another could not read */
+#define EROFS_LENDERS	4
+
 /* the next member after @member, or the first, that lends its blocks; @member is given back */
 static struct erofs_member *erofs_ishare_next(struct erofs_share *share,
 					      struct erofs_member *member,
@@ -264,17 +267,17 @@ static struct erofs_member *erofs_ishare_next(struct erofs_share *share,
 }
 
 /*
- * Try the members but @tried, or all, for a folio that is unlocked and not up to
- * date.
+ * Try some members but @tried for a folio that is unlocked and not up to date.
  */
 static void erofs_ishare_read_others(struct erofs_share *share,
 				     const struct erofs_member *tried,
 				     struct folio *folio)
 {
 	struct erofs_member *member = NULL;
+	unsigned int asked = 0;
 
 	while ((member = erofs_ishare_next(share, member, tried))) {
-		if (folio_lock_killable(folio))
+		if (asked++ == EROFS_LENDERS || folio_lock_killable(folio))
 			break;
 		if (folio_test_uptodate(folio) || !folio->mapping) {
 			folio_unlock(folio);

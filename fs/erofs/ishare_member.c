@@ -107,23 +107,36 @@ static struct erofs_share *erofs_share_get(struct super_block *sb,
 	return inode->i_private;
 }
 
-/* 1 with the fingerprint that @inode may share by; 0 if it never may; an error for now */
+/*
+ * Is the content of an inode that of its fingerprint, for good?  What compressed blocks
+ * decode to is not: which of the extents that refer to a pcluster decides on how, and
+ * where in it, depends on what is read together and on what is cached.
+ */
+static bool erofs_ishare_is_true(struct inode *inode, struct file *file,
+				 struct erofs_ishare *is,
+				 const struct erofs_fingerprint *fp, int *err)
+{
+	if (erofs_inode_is_data_compressed(EROFS_I(inode)->datalayout))
+		return false;
+	*err = erofs_ishare_verify(inode, file, fp->bytes, fp->len);
+	if (*err == -EBADMSG)
+		erofs_ishare_refuse(inode, is, "its fingerprint is no digest of its content");
+	else if (*err == -EFBIG)
+		erofs_ishare_refuse(inode, is, "its content is much larger than its image");
+	return !*err;
+}
+
+/* 1 with the fingerprint that @inode may share by; 0 if it may not; an error for now */
 static int erofs_ishare_may_join(struct inode *inode, struct file *file,
 				 struct erofs_ishare *is, struct erofs_fingerprint *fp)
 {
-	int ret = erofs_ishare_fingerprint(inode, is, fp);
+	int ret = erofs_ishare_fingerprint(inode, is, fp), err = 0;
 
 	fp->verified = is->verify;
-	if (ret <= 0 || !is->verify)
-		return ret;
-	ret = erofs_ishare_verify(inode, file, fp->bytes, fp->len);
-	if (ret == -EBADMSG)
-		erofs_ishare_refuse(inode, is, "its fingerprint is no digest of its content");
-	else if (ret == -EFBIG)
-		erofs_ishare_refuse(inode, is, "its content is much larger than its image");
-	else
-		return ret ? ret : 1;
-	return 0;
+	if (ret > 0 && is->verify && !erofs_ishare_is_true(inode, file, is, fp, &err))
+		ret = err;
+	/* who opens it again is not to wait for the same error */
+	return ret > 0 || ret == -ENOMEM || ret == -EINTR ? ret : 0;
 }
 
 /*
@@ -150,6 +163,7 @@ static void erofs_ishare_left(struct work_struct *work)
 {
 	struct erofs_member *member = container_of(work, struct erofs_member, leave);
 	struct inode *shared = member->share->inode;
+	struct erofs_ishare *is = member->mount;
 
 	wait_var_event(&member->reads, !atomic_read(&member->reads));
 	if (member->compressed)
@@ -158,40 +172,33 @@ static void erofs_ishare_left(struct work_struct *work)
 		d_mark_dontcache(shared);
 	iput(shared);
 	kfree(member);
+	if (atomic_dec_and_test(&is->leaving))
+		wake_up_var(&is->leaving);
 }
 
-/* make @inode a member of the shared inode of its fingerprint; its rwsem is held */
-static int erofs_ishare_join(struct inode *inode, struct file *file,
-			     struct erofs_ishare *is)
+/* make @inode a member of the shared inode of @new; its rwsem is held */
+static void erofs_ishare_join(struct inode *inode, struct erofs_ishare *is,
+			      struct erofs_share_new *new)
 {
-	struct erofs_share_new *new;
-	struct erofs_member *member = NULL;
+	struct erofs_member *member = kzalloc(sizeof(*member), GFP_KERNEL_ACCOUNT);
 	struct erofs_share *share;
-	int ret;
 
-	new = kmalloc(sizeof(*new), GFP_KERNEL);
-	if (!new)
-		return -ENOMEM;
-	ret = erofs_ishare_may_join(inode, file, is, &new->fp);
-	if (!ret)
-		set_bit(EROFS_I_UNSHARED_BIT, &EROFS_I(inode)->flags);
-	if (ret <= 0)
-		goto out;
-	ret = -ENOMEM;
-	member = kzalloc(sizeof(*member), GFP_KERNEL_ACCOUNT);
 	if (!member)
-		goto out;
+		return;
 	share = erofs_share_get(is->domain->mnt->mnt_sb, new, i_size_read(inode));
-	ret = PTR_ERR_OR_ZERO(share);
-	if (ret)
-		goto out;
+	if (IS_ERR(share)) {
+		kfree(member);
+		return;
+	}
 	if (i_size_read(share->inode) != i_size_read(inode)) {
 		erofs_ishare_refuse(inode, is, "a file with its fingerprint has another size");
 		iput(share->inode);
-		goto out;
+		kfree(member);
+		return;
 	}
 
 	member->inode = inode;
+	member->mount = is;
 	member->share = share;
 	member->compressed = erofs_inode_is_data_compressed(EROFS_I(inode)->datalayout);
 	INIT_WORK(&member->leave, erofs_ishare_left);
@@ -206,32 +213,37 @@ static int erofs_ishare_join(struct inode *inode, struct file *file,
 	inode->i_mapping = share->inode->i_mapping;
 	/* pairs with erofs_ishare_open(), which does not take the rwsem */
 	smp_store_release(&EROFS_I(inode)->ishare, member);
-	member = NULL;
-out:
-	kfree(member);
-	kfree(new);
-	return ret;
 }
 
-static bool erofs_ishare_is_unshared(struct inode *inode)
-{
-	return test_bit(EROFS_I_UNSHARED_BIT, &EROFS_I(inode)->flags);
-}
-
-/* wait for who is about to join; false if @inode is not shared */
+/*
+ * Returns false if @inode is not shared.  Who opens a file that others are about to open
+ * for the first time verifies it as they do, so that nobody waits for who gets no time.
+ */
 static bool erofs_ishare_join_once(struct inode *inode, struct file *file,
 				   struct erofs_ishare *is)
 {
 	struct erofs_inode *vi = EROFS_I(inode);
+	struct erofs_share_new *new;
+	int ret;
 
 	/* pairs with erofs_ishare_join() */
 	if (smp_load_acquire(&vi->ishare))
 		return true;
-	if (erofs_ishare_is_unshared(inode) || down_write_killable(&inode->i_rwsem))
+	if (test_bit(EROFS_I_UNSHARED_BIT, &vi->flags))
 		return false;
-	if (!vi->ishare && !erofs_ishare_is_unshared(inode))
-		erofs_ishare_join(inode, file, is);
-	inode_unlock(inode);
+	new = kmalloc(sizeof(*new), GFP_KERNEL);
+	if (!new)
+		return false;
+	ret = erofs_ishare_may_join(inode, file, is, &new->fp);
+	if (!ret)
+		set_bit(EROFS_I_UNSHARED_BIT, &vi->flags);
+	if (ret > 0) {
+		inode_lock(inode);
+		if (!vi->ishare)
+			erofs_ishare_join(inode, is, new);
+		inode_unlock(inode);
+	}
+	kfree(new);
 	return vi->ishare;
 }
 
@@ -291,6 +303,7 @@ static void erofs_ishare_leave(struct erofs_member *member)
 	spin_unlock(&share->lock);
 	trace_erofs_ishare_leave(inode, share);
 	inode->i_mapping = &inode->i_data;
+	atomic_inc(&is->leaving);
 	queue_work(is->domain->wq, &member->leave);
 }
 

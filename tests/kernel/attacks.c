@@ -213,6 +213,26 @@ static int direct_reads_through_overlayfs(void)
 	return 0;
 }
 
+/* who can look a file up may ask how it is read directly, also where it cannot be */
+static int statx_of_all_mounts(void)
+{
+	static const char * const images[] = { "/disk0", "one", "plain", "lz4", "inline" };
+	struct statx st;
+	size_t i;
+
+	for (i = 0; i < sizeof(images) / sizeof(*images); i++) {
+		printf("# %s\n", images[i]);
+		expect(!attach(images[i], "a", NULL), "mount: %s", strerror(errno));
+		expect(!statx(AT_FDCWD, "/m/a/" DENSE, 0, 0xfff | STATX_DIOALIGN, &st),
+		       "statx: %s", strerror(errno));
+		expect(!st.stx_dio_offset_align == (*images[i] != '/'), "alignment %u",
+		       st.stx_dio_offset_align);
+		expect_ok(leave("a"));
+		forget_mounts();
+	}
+	return 0;
+}
+
 /* ---- fingerprints of others ---- */
 
 /* "twice" and "both" have a fingerprint of DENSE beside their own, see ishare.test */
@@ -245,7 +265,7 @@ static int not_with_two_fingerprints(void)
 
 static int digests_of_stock_are_verified(void)
 {
-	static const char * const images[] = { "plain", "inline", "chunks", "lz4" };
+	static const char * const images[] = { "plain", "inline", "chunks" };
 	struct map f;
 	size_t i;
 
@@ -262,6 +282,9 @@ static int digests_of_stock_are_verified(void)
 		expect_ok(same_bytes(b, "holes.img"));
 		expect(common(a, b, &data) == data && data, "holes.img is not shared");
 	}
+	/* what a compressed block decodes to depends on more than the block */
+	expect(!attach("lz4", "z", VERIFY), "mount");
+	expect_ok(expect_shared(map_at("plain", DENSE), map_at("z", DENSE), DENSE, false));
 	expect(!attach("stock-liar", "f", VERIFY), "mount");
 	f = map_at("f", "almost.bin");
 	expect_ok(same_bytes(f, "almost.bin"));
@@ -326,8 +349,60 @@ static int bomb_is_not_hashed_to_its_end(void)
 		struct map b = map_at("b", "bomb.img");
 		size_t data;
 
-		expect(!common(a, b, &data), "pages are shared");
+		expect(!common(a, b, &data) && data, "pages are shared");
 	}
+	return 0;
+}
+
+/* an error at the end of a file would have it hashed up to there at each open */
+static int read_error_is_remembered(void)
+{
+	run("modprobe dm-mod; dmsetup remove --retry bad 2>/dev/null");
+	expect(!run("echo 0 $(blockdev --getsz /disk0) linear /disk0 0 | dmsetup create bad"),
+	       "dmsetup");
+	expect(!attach("/dev/mapper/bad", "f", VERIFY), "mount");
+	expect(!run("ls -lR /m/f >/dev/null; getfattr -dm- -R /m/f >/dev/null 2>&1; "
+		    "echo 0 $(blockdev --getsz /dev/mapper/bad) error >/tmp/bad; "
+		    "dmsetup suspend bad && dmsetup reload bad /tmp/bad && dmsetup resume bad"),
+	       "dmsetup");
+	expect(reads_of_open(DENSE) > 0, "it is not verified");
+	expect(!reads_of_open(DENSE), "it is verified again");
+	expect_ok(leave("f"));
+	forget_mounts();
+	expect(!run("dmsetup remove --retry bad"), "dmsetup");
+	return 0;
+}
+
+#define SLOW	"/sys/fs/cgroup/slow"
+
+/* who opens a file first, and gets no time, has nobody else wait for him */
+static int opener_waits_for_nobody(void)
+{
+	pid_t slow, quick;
+	int i, status = 0;
+
+	write_string("/sys/fs/cgroup/cgroup.subtree_control", "+cpu");
+	mkdir(SLOW, 0755);
+	expect(!write_string(SLOW "/cpu.max", "1000 100000"), "a cgroup with little time");
+	expect(!attach("bomb", "f", VERIFY), "mount: %s", strerror(errno));
+	slow = fork();
+	if (!slow) {
+		write_string(SLOW "/cgroup.procs", "0");
+		_exit(open_at("f", "bomb.img", 0) < 0);
+	}
+	sleep(2);
+	expect(!waitpid(slow, &status, WNOHANG), "the first one is not slow");
+	quick = fork();
+	if (!quick)
+		_exit(open_at("f", "bomb.img", 0) < 0);
+	for (i = 0; i < 600 && waitpid(quick, &status, WNOHANG) != quick; i++)
+		usleep(100000);
+	expect(i < 600 && !status, "the second one waits, or has failed: %x", status);
+	expect(!waitpid(slow, &status, WNOHANG), "the first one was not slow");
+	kill(slow, SIGKILL);
+	write_string(SLOW "/cpu.max", "max");
+	waitpid(slow, &status, 0);
+	rmdir(SLOW);
 	return 0;
 }
 
@@ -340,6 +415,10 @@ static int device_keeps_being_verified(void)
 	expect(!attach("/disk0", "a", VERIFY), "mount");
 	expect(attach("/disk0", "b", BELIEVE) == -EBUSY, "believed: %s", strerror(errno));
 	expect(!attach("/disk0", "b", VERIFY), "the same: %s", strerror(errno));
+	expect(mount("none", "/m/a", "", MS_REMOUNT | MS_RDONLY, BELIEVE) && errno == EINVAL,
+	       "believed from now on: %s", strerror(errno));
+	expect(!mount("none", "/m/a", "", MS_REMOUNT | MS_RDONLY, "inode_share_verify"),
+	       "as /proc/mounts has it: %s", strerror(errno));
 	return 0;
 }
 
@@ -425,7 +504,7 @@ static void read_where_others_are_evicted(void)
 		_exit(2);
 	/* there is no swap: but for a little it can only be inodes that give way */
 	hog = mmap(NULL, LIMIT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	while (number_in(GROUP "/memory.current", "") < LIMIT - (1 << 20))
+	while (number_in(GROUP "/memory.current", "") < LIMIT - (2 << 20))
 		for (i = 0; i < 16; i++, size += page)
 			hog[size] = 1;
 	m = map_at("z", "0");
@@ -470,56 +549,76 @@ static int eviction_below_a_read(void)
 /* ---- a file system that goes while others use it ---- */
 
 static volatile bool stop;
+static int answered;		/* times that a thread got what it asked for */
 
 static void *read_of_bad(void *fd)
 {
 	char *buf = malloc(READ);
 
 	while (!stop) {
+		ssize_t n;
+
 		posix_fadvise(*(int *)fd, 0, 0, POSIX_FADV_DONTNEED);
-		if (pread(*(int *)fd, buf, READ, 0) < 0 && errno != EIO)
+		n = pread(*(int *)fd, buf, READ, 0);
+		if (n < 0 && errno != EIO)
 			err(1, "pread");
+		answered += n > 0;
 	}
 	free(buf);
 	return NULL;
 }
 
-/* the device of @fd fails, so that each read asks whoever else has the file */
-static int lenders_can_be_unmounted(void)
+/*
+ * The device @disk fails, so that each read of a file there asks one of @lenders, which
+ * come and go.
+ */
+static int lend_and_unmount(const char *disk, const char * const lenders[2])
 {
+	char create[256], byte;
 	pthread_t thread;
 	int fd, other, i;
-	char byte;
 
 	run("modprobe dm-mod; dmsetup remove --retry bad 2>/dev/null");
-	expect(!run("echo 0 $(blockdev --getsz /disk0) linear /disk0 0 | dmsetup create bad"),
-	       "dmsetup");
+	snprintf(create, sizeof(create),
+		 "echo 0 $(blockdev --getsz %s) linear %s 0 | dmsetup create bad", disk, disk);
+	expect(!run(create), "dmsetup");
 	expect(!attach("/dev/mapper/bad", "a", BELIEVE), "mount");
 	fd = open_at("a", DENSE, 0);
 	expect(!run("echo 0 $(blockdev --getsz /dev/mapper/bad) error >/tmp/bad; "
 		    "dmsetup suspend bad && dmsetup reload bad /tmp/bad && dmsetup resume bad"),
 	       "dmsetup");
 	stop = false;
+	answered = 0;
 	expect(!pthread_create(&thread, NULL, read_of_bad, &fd), "thread");
-	for (i = 0; i < 100; i++) {
-		const char *image = i % 2 ? "/disk1" : "lz4";
-
-		expect(!attach(i % 3 ? "plain" : image, "b", BELIEVE), "mount: %s",
-		       strerror(errno));
+	for (i = 0; i < 40; i++) {
+		expect(!attach(lenders[i % 2], "b", BELIEVE), "mount: %s", strerror(errno));
 		forget_mounts();
 		other = open_at("b", DENSE, 0);
 		expect(other >= 0 && pread(other, &byte, 1, 0) == 1, "read: %s", strerror(errno));
 		close(other);
 		if (i % 4 == 0)
 			run("echo 2 >/proc/sys/vm/drop_caches");
+		else
+			usleep(20000);
 		expect_ok(leave("b"));
 	}
 	stop = true;
 	pthread_join(thread, NULL);
+	printf("# %d reads were answered\n", answered);
+	expect(answered, "nobody has lent a block");
 	close(fd);
 	expect_ok(leave("a"));
 	expect(!run("dmsetup remove --retry bad"), "dmsetup");
 	return 0;
+}
+
+static int lenders_can_be_unmounted(void)
+{
+	static const char * const chunked[2] = { "/disk1", "two" };
+	static const char * const compressed[2] = { "lz4", "inline" };
+
+	expect_ok(lend_and_unmount("/disk0", chunked));
+	return lend_and_unmount("/disk2", compressed);
 }
 
 static void *read_sums(void *arg)
@@ -531,7 +630,9 @@ static void *read_sums(void *arg)
 
 		if (fd < 0)
 			continue;
-		if (read(fd, buf, sizeof(buf)) < 0 && errno != ENODEV)
+		if (read(fd, buf, sizeof(buf)) > 0)
+			answered++;
+		else if (errno != ENODEV)
 			err(1, "files");
 		close(fd);
 	}
@@ -553,6 +654,7 @@ static int sums_are_read_while_they_come(void)
 	}
 	stop = true;
 	pthread_join(thread, NULL);
+	expect(answered, "nobody has read the sums");
 	return 0;
 }
 
@@ -560,12 +662,17 @@ static const struct sharing_case cases[] = {
 	{ "direct-reads-after-open", direct_reads_after_open, NULL },
 	{ "direct-reads-beside-others", direct_reads_beside_others, NULL },
 	{ "direct-reads-through-overlayfs", direct_reads_through_overlayfs, NULL },
+	{ "statx-of-all-mounts", statx_of_all_mounts, NULL },
 	{ "not-with-two-fingerprints", not_with_two_fingerprints, NULL },
 	{ "digests-of-stock-are-verified", digests_of_stock_are_verified,
 	  "fingerprints are not verified" },
 	{ "mismatch-is-remembered", mismatch_is_remembered,
 	  "fingerprints are not verified" },
 	{ "bomb-is-not-hashed-to-its-end", bomb_is_not_hashed_to_its_end,
+	  "fingerprints are not verified" },
+	{ "read-error-is-remembered", read_error_is_remembered,
+	  "fingerprints are not verified" },
+	{ "opener-waits-for-nobody", opener_waits_for_nobody,
 	  "fingerprints are not verified" },
 	{ "device-keeps-being-verified", device_keeps_being_verified,
 	  "fingerprints are not verified" },
