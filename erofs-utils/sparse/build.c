@@ -363,7 +363,6 @@ int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im)
 	struct sparse_tree tree = {
 		.im = im,
 		.out = &sparse->out,
-		.fingerprint = sparse->fingerprint ? SPARSE_FINGERPRINT_XATTR : NULL,
 	};
 	struct erofs_sb_info *sbi = im->sbi;
 	int err;

@@ -21,3 +21,14 @@ int sparse_error(int err, const char *fmt, ...)
 	fputc('\n', stderr);
 	return err ? err : -EINVAL;
 }
+
+void sparse_warning(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fprintf(stderr, "%s: ", sparse_program);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+}

@@ -19,4 +19,11 @@ extern const char *sparse_program;
 int sparse_error(int err, const char *fmt, ...)
 	__printf(2, 3);
 
+/**
+ * sparse_warning() - say in one line on standard error what is not as it was asked
+ * @fmt: what was done instead, and to which file
+ */
+void sparse_warning(const char *fmt, ...)
+	__printf(1, 2);
+
 #endif

@@ -13,6 +13,7 @@
 #include "erofs/exclude.h"
 #include "erofs/xattr.h"
 #include "batch.h"
+#include "guard.h"
 #include "message.h"
 #include "source.h"
 #include "tree.h"
@@ -41,8 +42,7 @@ static int import_xattr(struct erofs_inode *inode, const char *path,
 	return err;
 }
 
-static int import_xattrs(struct sparse_tree *tree, struct erofs_inode *inode,
-			 const char *path)
+static int import_xattrs(struct erofs_inode *inode, const char *path)
 {
 	ssize_t size = llistxattr(path, NULL, 0);
 	char *names, *name;
@@ -59,9 +59,8 @@ static int import_xattrs(struct sparse_tree *tree, struct erofs_inode *inode,
 	for (name = names; !err && name < names + size;
 	     name += strlen(name) + 1) {
 		/* it is about another content, or it is what we will write */
-		if (tree->fingerprint && !strcmp(name, tree->fingerprint))
-			continue;
-		err = import_xattr(inode, path, name);
+		if (!erofs_guard_drop(name, path))
+			err = import_xattr(inode, path, name);
 	}
 	free(names);
 	return err;
@@ -123,7 +122,7 @@ static int fill_inode(struct sparse_tree *tree, struct erofs_inode *inode,
 		return err;
 	inode->i_mode = st->st_mode;
 	if (!tree->im->params->no_xattrs && !sparse_source_is_stream(path)) {
-		err = import_xattrs(tree, inode, path);
+		err = import_xattrs(inode, path);
 		if (err)
 			return err;
 	}

@@ -21,7 +21,6 @@ struct sparse_file {
  * struct sparse_tree - the image's files, as found below the snapshots
  * @im: upstream's importer, whose root the snapshots go to
  * @out: the image, which must not be among them
- * @fingerprint: xattr that we write, and so do not take over; or NULL
  * @file: the regular files in the order in which their data goes to the image
  * @count: how many
  * @bytes: about how much data there is to read
@@ -31,7 +30,6 @@ struct sparse_file {
 struct sparse_tree {
 	struct erofs_importer *im;
 	const struct sparse_output *out;
-	const char *fingerprint;
 	struct sparse_file *file;
 	size_t count;
 	u64 bytes;
@@ -44,7 +42,7 @@ struct sparse_tree {
 
 /**
  * sparse_tree_add() - add snapshots to the image's root
- * @tree: with @im, @out and @fingerprint set
+ * @tree: with @im and @out set
  * @paths: regular files, block devices, directories, or SPARSE_STDIN
  * @count: how many
  *

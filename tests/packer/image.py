@@ -11,6 +11,10 @@ image.py compare IMAGE NAME FILE [PAGES]
                                 or at one chunk of PAGES after the other
 image.py chunks IMAGE NAME      print the size of a chunk in pages, and how many there are
 image.py fingerprint IMAGE NAME print the fingerprint's label and digest
+image.py xattrs IMAGE /         print each entry of each inode as it is found in the
+                                image: path, name joined from its parts, value in
+                                hexadecimal
+image.py declared IMAGE /       print under which name it declares fingerprints
 
 Written from erofs_fs.h, and from nothing that the packer uses.
 """
@@ -19,6 +23,7 @@ import sys
 
 PAGE = 4096
 HOLE = 0xffffffff
+BASES = {0: "", 1: "user.", 4: "trusted.", 6: "security."}
 
 
 class Image:
@@ -26,9 +31,19 @@ class Image:
         self.file = open(path, "rb")
         sb = self.read(1024, 128)
         assert struct.unpack_from("<I", sb, 0)[0] == 0xE0F5E1E2, "magic"
-        assert sb[12] == 12, "blocks of 4 KiB"
+        self.block = 1 << sb[12]
         self.root = struct.unpack_from("<H", sb, 14)[0]
-        self.meta = struct.unpack_from("<I", sb, 40)[0] * PAGE
+        self.meta = struct.unpack_from("<I", sb, 40)[0] * self.block
+        self.shared = struct.unpack_from("<I", sb, 44)[0] * self.block
+        self.prefixes = []
+        pos = struct.unpack_from("<I", sb, 92)[0] * 4
+        for _ in range(sb[91]):
+            size = struct.unpack("<H", self.read(pos, 2))[0]
+            prefix = self.read(pos + 2, size)
+            self.prefixes.append(BASES[prefix[0]] + prefix[1:].decode())
+            pos += (2 + size + 3) // 4 * 4
+        features = struct.unpack_from("<I", sb, 8)[0]
+        self.declared = self.prefixes[sb[105]] if features & 0x20 else "none"
 
     def read(self, pos, size):
         self.file.seek(pos)
@@ -50,12 +65,12 @@ class Image:
     def names(self, nid):
         """the entries of a directory: name to nid"""
         size, layout, word, _, end = self.inode(nid)
-        blocks = (size + PAGE - 1) // PAGE
+        blocks = (size + self.block - 1) // self.block
         found = {}
         for i in range(blocks):
-            length = min(PAGE, size - i * PAGE)
+            length = min(self.block, size - i * self.block)
             inline = layout == 2 and i == blocks - 1
-            data = self.read(end if inline else (word + i) * PAGE, length)
+            data = self.read(end if inline else (word + i) * self.block, length)
             count = struct.unpack_from("<H", data, 8)[0] // 12
             offsets = [struct.unpack_from("<QH", data, j * 12) for j in range(count)]
             for j, (child, start) in enumerate(offsets):
@@ -69,6 +84,7 @@ class Image:
     def map(self, name):
         size, layout, word, _, end = self.lookup(name)
         assert layout == 4 and word & 0x40 == 0, "chunks"
+        assert self.block == PAGE, "blocks of 4 KiB"
         pages = (size + PAGE - 1) // PAGE
         chunk = 1 << (word & 0x1f)
         count = (pages + chunk - 1) // chunk
@@ -112,6 +128,37 @@ class Image:
             pos += (4 + length + size + 3) // 4 * 4
         return "none"
 
+    def paths(self, nid, path):
+        """all inodes from this one down"""
+        yield path, nid
+        mode = struct.unpack("<H", self.read(self.meta + nid * 32 + 4, 2))[0]
+        if mode & 0xf000 == 0x4000:
+            for name, child in self.names(nid).items():
+                if name not in (".", ".."):
+                    yield from self.paths(child, path.rstrip("/") + "/" + name)
+
+    def xattrs(self, nid):
+        """the entries of an inode, those in it before those that it shares"""
+        _, _, _, pos, end = self.inode(nid)
+        if pos == end:
+            return
+        count = self.read(pos, 5)[4]
+        shared = struct.unpack("<%dI" % count, self.read(pos + 12, 4 * count))
+        pos += 12 + 4 * count
+        while pos < end:
+            size, name, value = self.entry(pos)
+            yield name, value
+            pos += size
+        for start in shared:
+            yield self.entry(self.shared + start * 4)[1:]
+
+    def entry(self, pos):
+        length, index, size = struct.unpack("<BBH", self.read(pos, 4))
+        prefix = self.prefixes[index & 0x7f] if index & 0x80 else BASES[index]
+        name = self.read(pos + 4, length).decode("latin-1")
+        value = self.read(pos + 4 + length, size)
+        return (4 + length + size + 3) // 4 * 4, prefix + name, value
+
 
 def compare(image, name, path, pages):
     size, addresses = image.map(name)
@@ -151,6 +198,12 @@ def main():
         print(chunk // PAGE, (size + chunk - 1) // chunk)
     elif command == "compare":
         compare(image, name, sys.argv[4], int((sys.argv[5:] or [1])[0]))
+    elif command == "xattrs":
+        for path, nid in image.paths(image.root, "/"):
+            for key, value in image.xattrs(nid):
+                print(path, key, value.hex())
+    elif command == "declared":
+        print(image.declared)
     elif command == "fingerprint":
         print(image.fingerprint(name))
 
