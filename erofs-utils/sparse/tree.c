@@ -24,10 +24,19 @@
 static int add_directory(struct sparse_tree *tree, struct erofs_inode *dir,
 			 const char *path);
 
+/* functions of the C library that look at a link, or at what it leads to */
+struct xattr_calls {
+	ssize_t (*list)(const char *path, char *names, size_t size);
+	ssize_t (*get)(const char *path, const char *name, void *value, size_t size);
+};
+
+static const struct xattr_calls of_link = { llistxattr, lgetxattr };
+static const struct xattr_calls of_target = { listxattr, getxattr };
+
 static int import_xattr(struct erofs_inode *inode, const char *path,
-			const char *name)
+			const char *name, const struct xattr_calls *calls)
 {
-	ssize_t size = lgetxattr(path, name, NULL, 0);
+	ssize_t size = calls->get(path, name, NULL, 0);
 	char *value;
 	int err;
 
@@ -36,7 +45,7 @@ static int import_xattr(struct erofs_inode *inode, const char *path,
 	value = malloc(size + 1);
 	if (!value)
 		return -ENOMEM;
-	size = lgetxattr(path, name, value, size);
+	size = calls->get(path, name, value, size);
 	err = size < 0 ? -errno : erofs_vfs_setxattr(inode, name, value, size);
 	free(value);
 	return err;
@@ -44,7 +53,9 @@ static int import_xattr(struct erofs_inode *inode, const char *path,
 
 static int import_xattrs(struct erofs_inode *inode, const char *path)
 {
-	ssize_t size = llistxattr(path, NULL, 0);
+	/* a link that is followed has become what it leads to */
+	const struct xattr_calls *calls = S_ISLNK(inode->i_mode) ? &of_link : &of_target;
+	ssize_t size = calls->list(path, NULL, 0);
 	char *names, *name;
 	int err = 0;
 
@@ -53,14 +64,14 @@ static int import_xattrs(struct erofs_inode *inode, const char *path)
 	names = malloc(size);
 	if (!names)
 		return -ENOMEM;
-	size = llistxattr(path, names, size);
+	size = calls->list(path, names, size);
 	if (size < 0)
 		err = -errno;
 	for (name = names; !err && name < names + size;
 	     name += strlen(name) + 1) {
 		/* it is about another content, or it is what we will write */
 		if (!erofs_guard_drop(name, path))
-			err = import_xattr(inode, path, name);
+			err = import_xattr(inode, path, name, calls);
 	}
 	free(names);
 	return err;
