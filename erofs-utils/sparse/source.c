@@ -67,12 +67,18 @@ int sparse_source_open(const char *path, struct stat *st)
 	return fd;
 }
 
+static bool is_other_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec || a->tv_nsec != b->tv_nsec;
+}
+
 bool sparse_source_was_changed(const struct stat *was, const struct stat *is)
 {
 	return was->st_dev != is->st_dev || was->st_ino != is->st_ino ||
 		was->st_size != is->st_size ||
-		was->st_mtim.tv_sec != is->st_mtim.tv_sec ||
-		was->st_mtim.tv_nsec != is->st_mtim.tv_nsec;
+		is_other_time(&was->st_mtim, &is->st_mtim) ||
+		/* whoever sets the one back moves the other */
+		is_other_time(&was->st_ctim, &is->st_ctim);
 }
 
 int sparse_source_read(int fd, u8 *buf, size_t len, off_t pos)

@@ -49,7 +49,13 @@ int sparse_source_stat(int fd, struct stat *st);
  */
 int sparse_source_read(int fd, u8 *buf, size_t len, off_t pos);
 
-/** sparse_source_was_changed() - whether somebody wrote to it in between */
+/**
+ * sparse_source_was_changed() - whether somebody wrote to it in between
+ * @was: from sparse_source_open() or lstat()
+ * @is: from sparse_source_stat()
+ *
+ * Of a block device these are the times of the node that it was opened by.
+ */
 bool sparse_source_was_changed(const struct stat *was, const struct stat *is);
 
 #endif
