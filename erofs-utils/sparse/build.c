@@ -384,7 +384,6 @@ int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im)
 			sparse_bases_size(&sparse->bases);
 		err = build_data(sparse, &tree);
 	}
-	sparse->mode = tree.private ? 0600 : 0644;
 	sparse_tree_exit(&tree);
 	return sparse_reported(sparse, err);
 }

@@ -164,6 +164,7 @@ static int write_text(int fd, const char *text, size_t len)
 static int write_svg(struct sparse_output *out, const struct sparse_mapstat *stat,
 		     const char *title, u64 size)
 {
+	const char *failed;
 	char *text = NULL;
 	size_t len;
 	FILE *f;
@@ -177,9 +178,9 @@ static int write_svg(struct sparse_output *out, const struct sparse_mapstat *sta
 	if (!err)
 		err = write_text(out->fd, text, len);
 	if (!err)
-		err = sparse_output_sync(out, 0666);
+		err = sparse_output_sync(out, SPARSE_MODE_KEPT);
 	if (!err)
-		err = sparse_output_commit(out, NULL);
+		err = sparse_output_commit(out, NULL, &failed);
 	if (out->fd >= 0)
 		close(out->fd);
 	free(text);

@@ -6,13 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/random.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "message.h"
 #include "output.h"
 
 #define SIGNATURE_MAX	32
+#define NAME_TRIES	100
 
 const struct sparse_signature sparse_image_signature = {
 	.pos = 1024, .bytes = "\xe2\xe1\xf5\xe0", .len = 4,
@@ -151,6 +153,10 @@ static int find_existing(struct sparse_output *out,
 	out->exists = true;
 	out->dev = st.st_dev;
 	out->ino = st.st_ino;
+	out->uid = st.st_uid;
+	out->gid = st.st_gid;
+	out->mode = st.st_mode & 0777;
+	out->acl = getxattr(out->target, "system.posix_acl_access", NULL, 0) > 0;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
@@ -191,82 +197,180 @@ bool sparse_output_is_same(const struct sparse_output *a,
 		dir_of_a.st_ino == dir_of_b.st_ino;
 }
 
-int sparse_output_open(struct sparse_output *out)
+bool sparse_output_exists_as(const struct sparse_output *out,
+			     const struct stat *st)
 {
-	int err;
-
-	if (asprintf(&out->temporary, ".%.200s.%ld", out->name,
-		     (long)getpid()) < 0) {
-		out->temporary = NULL;
-		return -ENOMEM;
-	}
-	/* what has no name cannot be left behind; a name needs /proc later */
-	if (!access("/proc/self/fd", X_OK))
-		out->fd = openat(out->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-				 0600);
-	if (out->fd < 0) {
-		sigset_t old;
-
-		block_signals(&old);
-		out->fd = openat(out->dirfd, out->temporary,
-				 O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-		err = out->fd < 0 ? -errno : 0;
-		out->named = !err;
-		catch_signals(out);
-		pthread_sigmask(SIG_SETMASK, &old, NULL);
-		return err;
-	}
-	catch_signals(out);
-	return 0;
+	return out->exists && out->dev == st->st_dev && out->ino == st->st_ino;
 }
 
-/* the temporary name, for a file that had none */
+bool sparse_output_is_itself(const struct sparse_output *out,
+			     const struct stat *st)
+{
+	struct stat own;
+
+	return out->named && !fstat(out->fd, &own) &&
+		own.st_dev == st->st_dev && own.st_ino == st->st_ino;
+}
+
+static int create_file(struct sparse_output *out)
+{
+	out->fd = openat(out->dirfd, out->temporary,
+			 O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	return out->fd < 0 ? -errno : 0;
+}
+
+/* for a file that had no name */
 static int link_file(struct sparse_output *out)
 {
 	char proc[64];
 
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", out->fd);
-	if (linkat(AT_FDCWD, proc, out->dirfd, out->temporary,
-		   AT_SYMLINK_FOLLOW))
-		return -errno;
-	out->named = true;
+	return linkat(AT_FDCWD, proc, out->dirfd, out->temporary,
+		      AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+/*
+ * @use a temporary name that nobody has: processes of other PID namespaces and
+ * hosts write into the same directory.  No interrupt comes in between, or it would
+ * not know of the name.
+ */
+static int name_temporary(struct sparse_output *out,
+			  int (*use)(struct sparse_output *out))
+{
+	unsigned int number, tries;
+	int err = -EEXIST;
+
+	for (tries = 0; tries < NAME_TRIES && err == -EEXIST; tries++) {
+		free(out->temporary);
+		out->temporary = NULL;
+		if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+			return -EIO;
+		if (asprintf(&out->temporary, ".%.200s.%08x", out->name, number) < 0) {
+			out->temporary = NULL;
+			return -ENOMEM;
+		}
+		err = use(out);
+	}
+	out->named = !err;
+	return err;
+}
+
+int sparse_output_open(struct sparse_output *out)
+{
+	sigset_t old;
+	int err = 0;
+
+	/* what has no name cannot be left behind; a name needs /proc later */
+	if (!access("/proc/self/fd", X_OK))
+		out->fd = openat(out->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+				 0600);
+	block_signals(&old);
+	if (out->fd < 0)
+		err = name_temporary(out, create_file);
+	catch_signals(out);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return err;
+}
+
+static int exchange_names(const struct sparse_output *out)
+{
+	return renameat2(out->dirfd, out->temporary, out->dirfd, out->name,
+			 RENAME_EXCHANGE) ? -errno : 0;
+}
+
+/* what had the name comes to the temporary one: it may be wanted back */
+static int exchange_with_existing(struct sparse_output *out)
+{
+	struct stat st;
+	int err;
+
+	err = exchange_names(out);
+	if (err)
+		return err;
+	out->exchanged = true;
+	if (!fstatat(out->dirfd, out->temporary, &st, AT_SYMLINK_NOFOLLOW) &&
+	    S_ISDIR(st.st_mode))
+		return -EISDIR;
 	return 0;
 }
 
-/* no interrupt comes in between, or it would not know of the name */
-static int give_name(struct sparse_output *out)
+static int give_name(struct sparse_output *out, bool keep)
 {
-	int err = 0;
+	int err = -EINVAL;
 
-	if (!out->named)
-		err = link_file(out);
-	if (!err && renameat(out->dirfd, out->temporary, out->dirfd, out->name))
-		err = -errno;
-	if (err && out->named)
-		unlinkat(out->dirfd, out->temporary, 0);
-	out->named = false;
+	if (keep && out->exists)
+		err = exchange_with_existing(out);
+	/* the file system cannot do that, or there is nothing any more */
+	if (err == -EINVAL || err == -ENOENT) {
+		err = renameat(out->dirfd, out->temporary, out->dirfd,
+			       out->name) ? -errno : 0;
+		out->named = err;
+	}
+	out->given = !err;
 	if (err)
 		return err;
 	return fsync(out->dirfd) ? -errno : 0;
 }
 
-int sparse_output_sync(struct sparse_output *out, mode_t mode)
+static void take_back(struct sparse_output *out)
 {
-	mode_t mask = umask(0);
-
-	umask(mask);
-	return fchmod(out->fd, mode & ~mask) || fsync(out->fd) ? -errno : 0;
+	if (out->exchanged)
+		exchange_names(out);
+	else if (out->given && !out->exists)
+		unlinkat(out->dirfd, out->name, 0);
+	out->exchanged = false;
+	out->given = false;
+	if (out->named)
+		unlinkat(out->dirfd, out->temporary, 0);
+	out->named = false;
 }
 
-int sparse_output_commit(struct sparse_output *out, struct sparse_output *with)
+static int set_mode(struct sparse_output *out, mode_t mode)
 {
+	bool ours = out->exists && out->uid == geteuid();
+	mode_t kept = ours ? out->mode : 0600;
+	mode_t all = kept & (kept >> 3) & 07;
+
+	if (ours && (fchown(out->fd, -1, out->gid) || out->acl))
+		kept = (kept & 0700) | (all << 3) | all;
+	return fchmod(out->fd, mode == SPARSE_MODE_KEPT ? kept : mode) ?
+		-errno : 0;
+}
+
+int sparse_output_sync(struct sparse_output *out, mode_t mode)
+{
+	int err = set_mode(out, mode);
+
+	if (!err && fsync(out->fd))
+		err = -errno;
+	return err;
+}
+
+int sparse_output_commit(struct sparse_output *out, struct sparse_output *with,
+			 const char **failed)
+{
+	struct sparse_output *all[] = { out, with };
+	size_t count = with ? 2 : 1, i;
 	sigset_t old;
-	int err;
+	int err = 0;
 
 	block_signals(&old);
-	err = give_name(out);
-	if (!err && with)
-		err = give_name(with);
+	for (i = 0; i < count && !err; i++) {
+		*failed = all[i]->path;
+		if (!all[i]->named)
+			err = name_temporary(all[i], link_file);
+	}
+	for (i = 0; i < count && !err; i++) {
+		*failed = all[i]->path;
+		err = give_name(all[i], with);
+	}
+	for (i = 0; i < count; i++) {
+		if (err)
+			take_back(all[i]);
+		else if (all[i]->named)
+			unlinkat(all[i]->dirfd, all[i]->temporary, 0);
+		all[i]->named = false;
+	}
 	if (!err)
 		release_signals();
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -2,7 +2,7 @@
 #ifndef EROFS_SPARSE_OUTPUT_H
 #define EROFS_SPARSE_OUTPUT_H
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "types.h"
 
@@ -31,8 +31,9 @@ extern const struct sparse_signature sparse_image_signature;
  * @ino: which that is
  *
  * Until it is committed the file has no name where the file system can do that,
- * and a temporary one beside @path where not.  SIGINT, SIGTERM and SIGHUP remove
- * it, say so, and end the process with status 1.  There may be two at a time.
+ * and a temporary one beside @path where not.  Nobody but its owner may use it.
+ * SIGINT, SIGTERM and SIGHUP remove it, say so, and end the process with status 1.
+ * There may be two at a time.
  */
 struct sparse_output {
 	const char *path;
@@ -45,7 +46,13 @@ struct sparse_output {
 	char *target;
 	char *name;
 	char *temporary;
-	bool named;
+	bool named;		/* that is in use */
+	bool given;		/* @name is this file's */
+	bool exchanged;		/* and the temporary one is that of what had it */
+	bool acl;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
 };
 
 /* nothing to close */
@@ -77,10 +84,27 @@ int sparse_output_open(struct sparse_output *out);
 bool sparse_output_is_same(const struct sparse_output *a,
 			   const struct sparse_output *b);
 
+/** sparse_output_exists_as() - whether @st is of what has the file's name already */
+bool sparse_output_exists_as(const struct sparse_output *out,
+			     const struct stat *st);
+
+/** sparse_output_is_itself() - whether @st is of the file under its temporary name */
+bool sparse_output_is_itself(const struct sparse_output *out,
+			     const struct stat *st);
+
+/* the permissions of what is replaced, see below */
+#define SPARSE_MODE_KEPT	((mode_t)-1)
+
 /**
  * sparse_output_sync() - write the file to disk
  * @out: open
- * @mode: the file's permissions, of which the umask takes away
+ * @mode: the file's permissions, whatever the umask; or SPARSE_MODE_KEPT
+ *
+ * What is replaced hands on its group and its permissions if it belongs to us.  A
+ * group that we cannot give, and one whose rights an ACL says, gets what others
+ * get as well.  What belongs to somebody else says nothing, as he may have put it
+ * there to read ours; then, and if nothing is replaced, the owner alone may read
+ * and write.
  *
  * Return: 0 or a negative errno.
  */
@@ -89,14 +113,17 @@ int sparse_output_sync(struct sparse_output *out, mode_t mode);
 /**
  * sparse_output_commit() - give the file its name
  * @out: on disk
- * @with: another one, which gets its name if @out got it; or NULL
+ * @with: another one, which gets its name right after @out; or NULL
+ * @failed: the path of the one that could not get its name
  *
- * No signal comes in between.
+ * No signal comes in between.  If there are two and one fails, both names are taken
+ * back, and what they were of has them again where the file system can exchange
+ * two names; where it cannot, what @out has replaced is gone.
  *
- * Return: 0 or a negative errno; the names that were not given are then what they
- * were before.
+ * Return: 0 or a negative errno.
  */
-int sparse_output_commit(struct sparse_output *out, struct sparse_output *with);
+int sparse_output_commit(struct sparse_output *out, struct sparse_output *with,
+			 const char **failed);
 
 /**
  * sparse_output_close() - remove what was not committed, release the rest

@@ -150,7 +150,7 @@ static int write_fully(int fd, const char *text, size_t len)
 }
 
 int sparse_report_write(struct sparse_report *report,
-			const struct sparse_summary *summary)
+			const struct sparse_summary *summary, mode_t mode)
 {
 	char *text = NULL;
 	size_t len;
@@ -170,7 +170,7 @@ int sparse_report_write(struct sparse_report *report,
 	if (!err)
 		err = write_fully(report->out.fd, text, len);
 	if (!err)
-		err = sparse_output_sync(&report->out, 0644);
+		err = sparse_output_sync(&report->out, mode);
 	free(text);
 	return err;
 }

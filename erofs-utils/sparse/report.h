@@ -63,11 +63,12 @@ void sparse_report_file(struct sparse_report *report,
  * sparse_report_write() - write the report to disk, still without its name
  * @report: open
  * @summary: of all files
+ * @mode: permissions, see sparse_output_sync()
  *
  * Return: 0 or a negative errno.
  */
 int sparse_report_write(struct sparse_report *report,
-			const struct sparse_summary *summary);
+			const struct sparse_summary *summary, mode_t mode);
 
 /** sparse_report_close() - remove what was not committed, release the rest */
 void sparse_report_close(struct sparse_report *report);

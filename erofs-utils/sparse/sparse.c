@@ -30,6 +30,7 @@ static int make_state(struct erofs_sparse **sparse)
 		return -ENOMEM;
 	(*sparse)->out = SPARSE_OUTPUT_NONE;
 	(*sparse)->report = SPARSE_REPORT_NONE;
+	(*sparse)->mode = SPARSE_MODE_KEPT;
 	return 0;
 }
 
@@ -95,6 +96,17 @@ static int take_stream_size(struct erofs_sparse *sparse, const char *value)
 	return 0;
 }
 
+static int take_mode(struct erofs_sparse *sparse, const char *value)
+{
+	char *end;
+	unsigned long mode = strtoul(value, &end, 8);
+
+	if (*end || value[0] < '0' || value[0] > '7' || mode > 0777)
+		return sparse_usage_error(sparse, "--mode is an octal number of 0 to 777");
+	sparse->mode = mode;
+	return 0;
+}
+
 int erofs_sparse_argument(struct erofs_sparse **sparse,
 			  enum erofs_sparse_argument option, const char *value)
 {
@@ -118,6 +130,9 @@ int erofs_sparse_argument(struct erofs_sparse **sparse,
 	case EROFS_SPARSE_STREAM_SIZE:
 		err = take_stream_size(*sparse, value);
 		break;
+	case EROFS_SPARSE_MODE:
+		err = take_mode(*sparse, value);
+		break;
 	}
 	return err;
 }
@@ -139,7 +154,7 @@ int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 			  char **operands)
 {
 	if (!sparse->asked)
-		return sparse_usage_error(sparse, "--report, --base, --delta, --format and --stream-size go with --sparse");
+		return sparse_usage_error(sparse, "--report, --base, --delta, --format, --stream-size and --mode go with --sparse");
 	if (sparse->conflict || !alone)
 		return sparse_usage_error(sparse, "--sparse excludes other sources and --incremental");
 	if (count == 1 && sparse_source_is_stream(operands[0]))
@@ -326,6 +341,7 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 static int commit_files(struct erofs_sparse *sparse)
 {
 	bool reports = sparse->report_path;
+	const char *failed;
 	int err;
 
 	err = sparse_output_sync(&sparse->out, sparse->mode);
@@ -333,14 +349,16 @@ static int commit_files(struct erofs_sparse *sparse)
 	if (err)
 		return sparse_error(err, "could not write '%s'", sparse->image);
 	if (reports)
-		err = sparse_report_write(&sparse->report, &sparse->summary);
+		err = sparse_report_write(&sparse->report, &sparse->summary,
+					  sparse->mode);
 	if (err)
 		return sparse_error(err, "could not write '%s'",
 				    sparse->report_path);
 	err = sparse_output_commit(&sparse->out,
-				   reports ? &sparse->report.out : NULL);
+				   reports ? &sparse->report.out : NULL,
+				   &failed);
 	if (err)
-		return sparse_error(err, "could not write '%s'", sparse->image);
+		return sparse_error(err, "could not write '%s'", failed);
 	return 0;
 }
 

@@ -19,6 +19,7 @@ enum erofs_sparse_argument {
 	EROFS_SPARSE_DELTA,
 	EROFS_SPARSE_FORMAT,
 	EROFS_SPARSE_STREAM_SIZE,
+	EROFS_SPARSE_MODE,
 };
 
 /**

@@ -35,7 +35,7 @@ enum sparse_delta {
  * @fingerprint: whether to write them
  * @chunkbits: log2 of the bytes in a chunk, or 0 to choose them for each file
  * @quiet: no progress, no summary
- * @mode: permissions of the image
+ * @mode: permissions of the image and the report, or SPARSE_MODE_KEPT
  * @report_path: name of the report, or NULL
  * @format: what the snapshots are
  * @stream_size: bytes that standard input is to have, or 0 if nobody knows

@@ -116,8 +116,6 @@ static int list_file(struct sparse_tree *tree, struct erofs_inode *inode,
 	tree->file[tree->count++] = (struct sparse_file) { inode, name, *st };
 	tree->bytes += st->st_size < st->st_blocks * 512 ?
 		st->st_size : st->st_blocks * 512;
-	if (!(st->st_mode & 0004))
-		tree->private = true;
 	inode->i_size = st->st_size;
 	return 0;
 }
@@ -239,6 +237,8 @@ static int add_child(struct sparse_tree *tree, struct erofs_inode *dir,
 		err = 0;
 	else if (lstat(child, &st))
 		err = sparse_error(-errno, "could not read '%s'", child);
+	else if (sparse_output_is_itself(tree->out, &st))
+		err = 0;
 	else
 		err = add_entry(tree, dir, child, name, &st);
 	free(child);

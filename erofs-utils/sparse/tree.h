@@ -25,7 +25,6 @@ struct sparse_file {
  * @count: how many
  * @bytes: about how much data there is to read
  * @metadata: no less than what inodes and names take in the image
- * @private: not everybody may read all of them
  */
 struct sparse_tree {
 	struct erofs_importer *im;
@@ -34,7 +33,6 @@ struct sparse_tree {
 	size_t count;
 	u64 bytes;
 	u64 metadata;
-	bool private;
 	/* private: room in @file; what of a path is not a part of the image's */
 	size_t room;
 	size_t prefix;

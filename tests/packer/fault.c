@@ -4,12 +4,14 @@
  * command right before it: what a disk, another process or a user does at the
  * worst moment.
  *
- *	FAULT_CALL	read, pread, pwritev, pwrite, fsync, open or rename
+ *	FAULT_CALL	read, pread, pwritev, pwrite, fsync, open, create, link or
+ *			rename
  *	FAULT_NUMBER	which of them, from 1; 0 for each of them
  *	FAULT_ACTION	a number: the errno; else a command for the shell, in which
  *			$PPID is mkfs.erofs
  *	FAULT_NO_TMPFILE	if set, no file can be made without a name
  *	FAULT_NO_HOLES	if set, no file system can tell where holes are
+ *	FAULT_NO_EXCHANGE	if set, no two files can exchange their names
  *	FAULT_LOG	a file to which each pread is written: offset and length
  *	FAULT_JITTER	each pread and pwritev takes up to so many microseconds longer
  *
@@ -139,6 +141,8 @@ int openat64(int dirfd, const char *path, int flags, ...)
 		errno = EOPNOTSUPP;
 		return -1;
 	}
+	if ((flags & O_EXCL) && fault("create"))
+		return -1;
 	return NEXT(openat64)(dirfd, path, flags, mode);
 }
 
@@ -149,6 +153,20 @@ off64_t lseek64(int fd, off64_t pos, int whence)
 		return -1;
 	}
 	return NEXT(lseek64)(fd, pos, whence);
+}
+
+int linkat(int olddir, const char *old, int newdir, const char *new, int flags)
+{
+	return fault("link") ? -1 : NEXT(linkat)(olddir, old, newdir, new, flags);
+}
+
+int renameat2(int olddir, const char *old, int newdir, const char *new, unsigned int flags)
+{
+	if (flags && getenv("FAULT_NO_EXCHANGE")) {
+		errno = EINVAL;
+		return -1;
+	}
+	return fault("rename") ? -1 : NEXT(renameat2)(olddir, old, newdir, new, flags);
 }
 
 int renameat(int olddir, const char *old, int newdir, const char *new)

@@ -18,6 +18,7 @@
 #include "unit.h"
 
 static const unsigned char magic[] = { 0xe2, 0xe1, 0xf5, 0xe0 };
+static const char *failed;
 
 /* an empty directory to work in */
 static void enter(void)
@@ -87,11 +88,11 @@ static int committed(void)
 	need(!sparse_output_find(&out, "image", &sparse_image_signature));
 	write_image(&out, 5000);
 	expect(size_of("image") == -1, "it has its name too early");
-	need(!sparse_output_sync(&out, 0664) && !sparse_output_commit(&out, NULL));
+	need(!sparse_output_sync(&out, 0664) && !sparse_output_commit(&out, NULL, &failed));
 	done(&out);
 	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
 	need(!stat("image", &st));
-	expect((st.st_mode & 07777) == 0644, "mode %o", st.st_mode);
+	expect((st.st_mode & 07777) == 0664, "mode %o", st.st_mode);
 	left = leave();
 	expect(left == 1, "%d files", left);
 	return 0;
@@ -123,7 +124,7 @@ static int replaces_an_image(void)
 	need(!sparse_output_find(&out, "image", &sparse_image_signature));
 	expect(out.exists, "not seen");
 	write_image(&out, 5000);
-	need(!sparse_output_commit(&out, NULL));
+	need(!sparse_output_commit(&out, NULL, &failed));
 	done(&out);
 	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
 	left = leave();
@@ -141,7 +142,7 @@ static int replaces_what_a_link_leads_to(void)
 	need(!symlink("image", "link"));
 	need(!sparse_output_find(&out, "link", &sparse_image_signature));
 	write_image(&out, 5000);
-	need(!sparse_output_commit(&out, NULL));
+	need(!sparse_output_commit(&out, NULL, &failed));
 	done(&out);
 	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
 	need(!lstat("link", &st));
@@ -203,7 +204,7 @@ static int with_another(void)
 	expect(!sparse_output_is_same(&out, &other), "two names");
 	write_image(&out, 5000);
 	write_image(&other, 300);
-	need(!sparse_output_commit(&out, &other));
+	need(!sparse_output_commit(&out, &other, &failed));
 	done(&out);
 	done(&other);
 	expect(size_of("image") == 5000 && size_of("other") == 300,
@@ -211,6 +212,124 @@ static int with_another(void)
 	       (long long)size_of("other"));
 	left = leave();
 	expect(left == 2, "%d files", left);
+	return 0;
+}
+
+/* the mode that an output gets by itself beside what is there, which is @mode */
+static mode_t mode_after(int mode, uid_t uid, gid_t gid)
+{
+	struct sparse_output out;
+	struct stat st;
+
+	enter();
+	umask(022);
+	if (mode >= 0) {
+		make_file("image", 0, false);
+		need(!chown("image", uid, gid) && !chmod("image", mode));
+	}
+	need(!sparse_output_find(&out, "image", &sparse_image_signature));
+	write_image(&out, 5000);
+	need(!sparse_output_sync(&out, SPARSE_MODE_KEPT));
+	need(!sparse_output_commit(&out, NULL, &failed));
+	done(&out);
+	need(!stat("image", &st));
+	expect(st.st_uid == geteuid(), "owner %u", st.st_uid);
+	if (mode >= 0 && uid == geteuid())
+		expect(st.st_gid == gid, "group %u", st.st_gid);
+	leave();
+	return st.st_mode & 07777;
+}
+
+static int modes(void)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	mode_t mode;
+
+	mode = mode_after(-1, uid, gid);
+	expect(mode == 0600, "new: %o", mode);
+	mode = mode_after(0640, uid, gid);
+	expect(mode == 0640, "group's: %o", mode);
+	mode = mode_after(0666, uid, gid);
+	expect(mode == 0666, "everybody's: %o", mode);
+	mode = mode_after(0400, uid, gid);
+	expect(mode == 0400, "read-only: %o", mode);
+	if (uid)
+		return 0;
+	mode = mode_after(0640, uid, 12345);
+	expect(mode == 0640, "another group's: %o", mode);
+	/* somebody may have put it there to read what it becomes */
+	mode = mode_after(0666, 12345, 12345);
+	expect(mode == 0600, "another owner's: %o", mode);
+	return 0;
+}
+
+/* the first has its name, the second cannot get it: neither has */
+static int second_fails(void)
+{
+	struct sparse_output out, other;
+	int left, ret, exists;
+
+	for (exists = 0; exists < 2; exists++) {
+		enter();
+		if (exists)
+			make_file("image", 3000, true);
+		need(!sparse_output_find(&out, "image", &sparse_image_signature));
+		need(!sparse_output_find(&other, "other", &sparse_image_signature));
+		write_image(&out, 5000);
+		write_image(&other, 300);
+		need(!mkdir("other", 0755));
+		ret = sparse_output_commit(&out, &other, &failed);
+		expect(ret == -EISDIR, "%d", ret);
+		expect(failed && !strcmp(failed, "other"), "%s failed", failed);
+		done(&out);
+		done(&other);
+		expect(size_of("image") == (exists ? 3000 : -1), "%lld",
+		       (long long)size_of("image"));
+		left = leave();
+		expect(left == 1 + exists, "%d files", left);
+	}
+	return 0;
+}
+
+/* a directory that has come to be where a file was is not carried away */
+static int becomes_a_directory(void)
+{
+	struct sparse_output out, other;
+	int left, ret;
+
+	enter();
+	make_file("image", 3000, true);
+	need(!sparse_output_find(&out, "image", &sparse_image_signature));
+	need(!sparse_output_find(&other, "other", &sparse_image_signature));
+	write_image(&out, 5000);
+	write_image(&other, 300);
+	need(!unlink("image") && !mkdir("image", 0755));
+	ret = sparse_output_commit(&out, &other, &failed);
+	expect(ret == -EISDIR, "%d", ret);
+	done(&out);
+	done(&other);
+	left = leave();
+	expect(left == 1, "%d files", left);
+	return 0;
+}
+
+/* processes of two PID namespaces may have one number */
+static int name_of_the_pid(void)
+{
+	struct sparse_output out;
+	char name[64];
+
+	enter();
+	snprintf(name, sizeof(name), ".image.%ld", (long)getpid());
+	make_file(name, 10, false);
+	need(!sparse_output_find(&out, "image", &sparse_image_signature));
+	write_image(&out, 5000);
+	expect(!sparse_output_commit(&out, NULL, &failed), "not committed");
+	done(&out);
+	expect(size_of(name) == 10, "the other's is gone");
+	expect(size_of("image") == 5000, "%lld", (long long)size_of("image"));
+	leave();
 	return 0;
 }
 
@@ -226,7 +345,7 @@ static int first_fails(void)
 	write_image(&out, 5000);
 	write_image(&other, 300);
 	need(!mkdir("image", 0755));
-	ret = sparse_output_commit(&out, &other);
+	ret = sparse_output_commit(&out, &other, &failed);
 	expect(ret == -EISDIR, "%d", ret);
 	done(&out);
 	done(&other);
@@ -250,7 +369,7 @@ static int status_after(int sig, bool before_commit)
 		write_image(&out, 5000);
 		if (before_commit)
 			raise(sig);
-		need(!sparse_output_commit(&out, NULL));
+		need(!sparse_output_commit(&out, NULL, &failed));
 		done(&out);
 		if (!before_commit)
 			raise(sig);
@@ -317,6 +436,10 @@ int main(void)
 		{ "no-directory", no_directory },
 		{ "with-another", with_another },
 		{ "first-fails", first_fails },
+		{ "second-fails", second_fails },
+		{ "becomes-a-directory", becomes_a_directory },
+		{ "name-of-the-pid", name_of_the_pid },
+		{ "modes", modes },
 		{ "interrupted-in-time", interrupted_in_time },
 		{ "interrupted-too-late", interrupted_too_late },
 		{ "nohup", nohup },

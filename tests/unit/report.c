@@ -25,6 +25,7 @@ static const char *write_report(const char * const *names, int count)
 	struct sparse_file_summary file = {
 		.bytes = 4096, .index = 4, .chunk = 4096, .counts = { .blocks = 1 },
 	};
+	const char *failed;
 	FILE *f;
 	int i;
 
@@ -34,9 +35,9 @@ static const char *write_report(const char * const *names, int count)
 		file.path = names[i];
 		sparse_report_file(&report, &file);
 	}
-	need(!sparse_report_write(&report, &summary));
+	need(!sparse_report_write(&report, &summary, SPARSE_MODE_KEPT));
 	need(access("report.json", F_OK));
-	need(!sparse_output_commit(&report.out, NULL));
+	need(!sparse_output_commit(&report.out, NULL, &failed));
 	sparse_report_close(&report);
 	f = fopen("report.json", "r");
 	need(f);
@@ -129,7 +130,7 @@ static int again(void)
 
 	write_report(name, 1);
 	need(!sparse_report_open(&report, "report.json"));
-	need(!sparse_report_write(&report, &summary));
+	need(!sparse_report_write(&report, &summary, SPARSE_MODE_KEPT));
 	sparse_report_close(&report);
 	expect(!access("report.json", F_OK), "gone, and nothing was committed");
 	unlink("report.json");
