@@ -363,6 +363,7 @@ int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im)
 	struct sparse_tree tree = {
 		.im = im,
 		.out = &sparse->out,
+		.report = sparse->report_path ? &sparse->report.out : NULL,
 	};
 	struct erofs_sb_info *sbi = im->sbi;
 	int err;

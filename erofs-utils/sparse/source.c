@@ -24,6 +24,8 @@ int sparse_source_stat(int fd, struct stat *st)
 	if (size < 0)
 		return -errno;
 	st->st_mode = S_IFREG | (st->st_mode & 0777);
+	st->st_dev = st->st_rdev;
+	st->st_ino = 0;
 	st->st_rdev = 0;
 	st->st_size = size;
 	st->st_blocks = size >> 9;
@@ -44,6 +46,8 @@ static int open_stream(struct stat *st)
 	if (!S_ISDIR(st->st_mode))
 		st->st_mode = S_IFREG | 0600;
 	st->st_nlink = 1;
+	st->st_dev = 0;
+	st->st_ino = 0;
 	st->st_rdev = 0;
 	st->st_size = 0;
 	st->st_blocks = 0;

@@ -20,7 +20,9 @@ bool sparse_source_is_stream(const char *path);
  * sparse_source_open() - open a snapshot
  * @path: as given on the command line
  * @st: what it is, or is to be in the image: a block device becomes a regular file
- *	of its size, and so does a stream, whose size is 0: nobody knows it yet
+ *	of its size, and so does a stream, whose size is 0: nobody knows it yet.
+ *	By st_dev and st_ino two names of one file are found: a device has its own
+ *	number and 0, a stream is nothing else and has 0 and 0
  *
  * A FIFO is not waited for.
  *

@@ -197,18 +197,33 @@ static int check_snapshot(const char *path)
 	return 0;
 }
 
-static int find_output(struct erofs_sparse *sparse)
+/* that no operand is to be replaced by @out, which is the @what */
+static int check_operands(const struct erofs_sparse *sparse,
+			  const struct sparse_output *out, const char *what)
 {
 	struct stat st;
 	int i, err;
 
+	for (i = 0; i < sparse->count; i++) {
+		const char *path = sparse->snapshots[i];
+
+		err = sparse_source_is_stream(path) ?
+			fstat(STDIN_FILENO, &st) : stat(path, &st);
+		if (!err && sparse_output_exists_as(out, &st))
+			return sparse_error(0, "'%s' is to be packed, and is the %s '%s'",
+					    path, what, out->path);
+	}
+	return 0;
+}
+
+static int find_output(struct erofs_sparse *sparse)
+{
+	int err;
+
 	err = sparse_output_find(&sparse->out, sparse->image,
 				 &sparse_image_signature);
-	for (i = 0; sparse->out.exists && i < sparse->count; i++)
-		if (!stat(sparse->snapshots[i], &st) &&
-		    st.st_dev == sparse->out.dev && st.st_ino == sparse->out.ino)
-			return sparse_error(0, "'%s' is to be packed, and is the image '%s'",
-					    sparse->snapshots[i], sparse->image);
+	if (check_operands(sparse, &sparse->out, "image"))
+		return -EINVAL;
 	if (err == -EEXIST)
 		return sparse_error(0, "'%s' exists and is no EROFS image: remove it",
 				    sparse->image);
@@ -239,7 +254,7 @@ static int find_report(struct erofs_sparse *sparse)
 	if (sparse_output_is_same(&sparse->report.out, &sparse->out))
 		return sparse_error(0, "'%s' is to be the report, and is the image",
 				    path);
-	return 0;
+	return check_operands(sparse, &sparse->report.out, "report");
 }
 
 static int open_bases(struct erofs_sparse *sparse)

@@ -173,13 +173,16 @@ static int new_inode(struct sparse_tree *tree, struct erofs_inode *dir,
 static int check_file(const struct sparse_tree *tree, const char *path,
 		      const struct stat *st)
 {
-	const struct sparse_output *out = tree->out;
+	const struct sparse_output *out = tree->out, *report = tree->report;
 
 	if (!S_ISREG(st->st_mode))
 		return 0;
-	if (out->exists && st->st_dev == out->dev && st->st_ino == out->ino)
+	if (sparse_output_exists_as(out, st))
 		return sparse_error(0, "'%s' is to be packed, and is the image '%s'",
 				    path, out->path);
+	if (report && sparse_output_exists_as(report, st))
+		return sparse_error(0, "'%s' is to be packed, and is the report '%s'",
+				    path, report->path);
 	if ((u64)st->st_size >= SPARSE_FILE_MAX)
 		return sparse_error(0, "'%s' is too large: it has %llu bytes, 4 TiB or more",
 				    path, (unsigned long long)st->st_size);

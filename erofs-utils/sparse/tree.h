@@ -21,6 +21,7 @@ struct sparse_file {
  * struct sparse_tree - the image's files, as found below the snapshots
  * @im: upstream's importer, whose root the snapshots go to
  * @out: the image, which must not be among them
+ * @report: nor must the report, if there is one; or NULL
  * @file: the regular files in the order in which their data goes to the image
  * @count: how many
  * @bytes: about how much data there is to read
@@ -29,6 +30,7 @@ struct sparse_file {
 struct sparse_tree {
 	struct erofs_importer *im;
 	const struct sparse_output *out;
+	const struct sparse_output *report;
 	struct sparse_file *file;
 	size_t count;
 	u64 bytes;
@@ -40,7 +42,7 @@ struct sparse_tree {
 
 /**
  * sparse_tree_add() - add snapshots to the image's root
- * @tree: with @im and @out set
+ * @tree: with @im, @out and @report set
  * @paths: regular files, block devices, directories, or SPARSE_STDIN
  * @count: how many
  *
