@@ -370,9 +370,6 @@ int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im)
 
 	if (sbi->blkszbits != SPARSE_BLOCK_BITS)
 		return sparse_usage_error(sparse, "--sparse needs blocks of 4 KiB: give -b4096");
-	if (sbi->available_compr_algs || cfg.c_chunkbits ||
-	    im->params->fragments || sbi->m2gr || sbi->mxgr)
-		return sparse_usage_error(sparse, "--sparse excludes -z, -m, --MZ, -Ededupe, -Efragments");
 
 	err = erofs_mkfs_init_devices(sbi, sparse->bases.count);
 	if (err)

@@ -14,6 +14,7 @@
 #include "erofs/xattr.h"
 #include "liberofs_uuid.h"
 #include "message.h"
+#include "options.h"
 #include "source.h"
 #include "state.h"
 
@@ -153,8 +154,18 @@ static char *name_image(const char *snapshot)
 int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 			  char **operands)
 {
+	char problem[64];
+
 	if (!sparse->asked)
 		return sparse_usage_error(sparse, "--report, --base, --delta, --format, --stream-size and --mode go with --sparse");
+	/* upstream's banner is not for us; that it reports bad options is */
+	if (cfg.c_dbg_lvl == EROFS_WARN)
+		cfg.c_dbg_lvl = EROFS_ERR;
+	if (sparse_options_excluded()) {
+		snprintf(problem, sizeof(problem), "--sparse excludes %s",
+			 sparse_options_excluded());
+		return sparse_usage_error(sparse, problem);
+	}
 	if (sparse->conflict || !alone)
 		return sparse_usage_error(sparse, "--sparse excludes other sources and --incremental");
 	if (count == 1 && sparse_source_is_stream(operands[0]))
@@ -168,9 +179,6 @@ int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 		sparse->snapshots = operands + 1;
 		sparse->count = count - 1;
 	}
-	/* upstream's banner is not for us; that it reports bad options is */
-	if (cfg.c_dbg_lvl == EROFS_WARN)
-		cfg.c_dbg_lvl = EROFS_ERR;
 	return sparse->image ? 0 : -ENOMEM;
 }
 
