@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,17 +10,26 @@
 
 const char *sparse_program = "mkfs.erofs";
 
+/* names come from tarballs, too: none is to look like a line of ours, or to steer a terminal */
+static void say(int err, const char *fmt, va_list args)
+{
+	char text[2 * PATH_MAX], *s;
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	for (s = text; *s; s++)
+		if (iscntrl((unsigned char)*s))
+			*s = '?';
+	fprintf(stderr, "%s: %s%s%s\n", sparse_program, text, err ? ": " : "",
+		err ? strerror(-err) : "");
+}
+
 int sparse_error(int err, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	fprintf(stderr, "%s: ", sparse_program);
-	vfprintf(stderr, fmt, args);
+	say(err, fmt, args);
 	va_end(args);
-	if (err)
-		fprintf(stderr, ": %s", strerror(-err));
-	fputc('\n', stderr);
 	return err ? err : -EINVAL;
 }
 
@@ -27,8 +38,6 @@ void sparse_warning(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	fprintf(stderr, "%s: ", sparse_program);
-	vfprintf(stderr, fmt, args);
+	say(0, fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
 }

@@ -14,6 +14,8 @@ extern const char *sparse_program;
  * @err: a negative errno, whose meaning is added, or 0
  * @fmt: what was being done, and to which file
  *
+ * A control character, as in a file's name, is shown as "?".
+ *
  * Return: @err, or -EINVAL if that is 0.
  */
 int sparse_error(int err, const char *fmt, ...)

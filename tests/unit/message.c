@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * An error is one line that ends in its cause, and is passed on.  Would catch a
- * caller that goes on after an error without a number.
+ * caller that goes on after an error without a number, and a name that looks like
+ * another message.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,14 +13,14 @@
 
 static char text[256];
 
-static int capture(int err)
+static int capture(int err, const char *name)
 {
 	FILE *f;
 	size_t len;
 	int ret;
 
 	need(freopen("message-stderr", "w", stderr));
-	ret = sparse_error(err, "could not read '%s'", "a file");
+	ret = sparse_error(err, "could not read '%s'", name);
 	fflush(stderr);
 	f = fopen("message-stderr", "r");
 	need(f);
@@ -32,7 +33,7 @@ static int capture(int err)
 
 static int with_a_cause(void)
 {
-	int ret = capture(-ENOENT);
+	int ret = capture(-ENOENT, "a file");
 
 	expect(ret == -ENOENT, "%d", ret);
 	expect(!strcmp(text, "mkfs.erofs: could not read 'a file': No such file or directory\n"),
@@ -42,10 +43,18 @@ static int with_a_cause(void)
 
 static int without_a_cause(void)
 {
-	int ret = capture(0);
+	int ret = capture(0, "a file");
 
 	expect(ret == -EINVAL, "%d", ret);
 	expect(!strcmp(text, "mkfs.erofs: could not read 'a file'\n"), "%s", text);
+	return 0;
+}
+
+static int of_any_name(void)
+{
+	capture(0, "a\nmkfs.erofs: all is well\033[2K\177\t\303\244");
+	expect(!strcmp(text, "mkfs.erofs: could not read "
+		       "'a?mkfs.erofs: all is well?[2K??\303\244'\n"), "%s", text);
 	return 0;
 }
 
@@ -54,6 +63,7 @@ int main(void)
 	const struct ktap_case cases[] = {
 		{ "with-a-cause", with_a_cause },
 		{ "without-a-cause", without_a_cause },
+		{ "of-any-name", of_any_name },
 	};
 
 	return ktap_main(cases);
