@@ -72,6 +72,10 @@ int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc);
 void erofs_chunk_exit_sb(struct super_block *sb);
 void erofs_chunk_show_options(struct seq_file *seq, struct erofs_sb_info *sbi);
 void erofs_chunk_init_inode(struct inode *inode);
+
+struct erofs_chunk_cache *erofs_chunk_get_cache(struct inode *key, u64 offset);
+void erofs_chunk_put_cache(struct erofs_chunk_cache *cache);
+
 int erofs_chunk_init_sysfs(struct super_block *sb, struct erofs_chunk_share *cs);
 void erofs_chunk_exit_sysfs(struct erofs_chunk_share *cs);
 
