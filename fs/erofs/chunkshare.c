@@ -6,7 +6,8 @@
  * cached once as well: the data of chunk-based files is in the page cache of a
  * pseudo inode for the device, at the place where it is stored, and faults and reads
  * of all files that refer to it find it there.  Mounts that use one device (device=,
- * an image file) have one such cache.  Only the place counts, no content is believed.
+ * an image file) have one such cache, see chunkshare_cache.c.  Only the place counts, no
+ * content is believed.
  *
  * So a page is mapped that is not of the mapped file's own page cache, and at another
  * offset.  Why that is safe:
@@ -35,6 +36,7 @@
  * - Pins.  They hold the page by its reference count, as those of any other file page;
  *   long-term pins of private mappings unshare first.
  */
+#include <linux/blkdev.h>
 #include <linux/mm.h>
 #include <linux/fs_parser.h>
 #include <linux/userfaultfd_k.h>
@@ -46,7 +48,7 @@
 
 #define EROFS_MOUNT_CHUNK_SHARE		0x00008000
 
-static DEFINE_MUTEX(erofs_chunk_lock);		/* of the caches and their mounts */
+static DEFINE_MUTEX(erofs_chunk_lock);		/* of the number of mounts */
 
 /* ---- mounts ---- */
 
@@ -74,32 +76,30 @@ int erofs_chunk_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	return 0;
 }
 
-/* the inode of device @id, NULL for one that is a part of device 0 */
-static struct inode *erofs_chunk_device_inode(struct super_block *sb,
-					      struct erofs_device_info *dif)
-{
-	if (dif == &EROFS_SB(sb)->dif0 && sb->s_bdev)
-		return sb->s_bdev->bd_mapping->host;
-	return dif->file ? dif->file->f_mapping->host : NULL;
-}
-
-static int erofs_chunk_add_device(struct super_block *sb,
+static int erofs_chunk_add_device(struct super_block *sb, struct fs_context *fc,
 				  struct erofs_chunk_device *device,
 				  struct erofs_device_info *dif)
 {
-	struct inode *key = erofs_chunk_device_inode(sb, dif);
+	const bool primary = dif == &EROFS_SB(sb)->dif0;
+	struct block_device *bdev = NULL;
+	struct erofs_chunk_cache *cache;
 
 	device->start = erofs_device_start(dif);
 	device->nr = dif->blocks;
-	if (!key)
-		return 0;
-	device->cache = erofs_chunk_get_cache(key, erofs_device_offset(dif));
-	if (IS_ERR(device->cache)) {
-		int err = PTR_ERR(device->cache);
+	if (primary && sb->s_bdev)
+		bdev = sb->s_bdev;
+	else if (!dif->file)
+		return 0;	/* a part of device 0 */
+	else if (S_ISBLK(file_inode(dif->file)->i_mode))
+		bdev = file_bdev(dif->file);
 
-		device->cache = NULL;
-		return err;
+	cache = erofs_chunk_get_cache(bdev, dif->file, erofs_device_offset(dif));
+	if (IS_ERR(cache)) {
+		errorfc(fc, "chunk_share: no cache for %s: error %ld",
+			primary ? fc->source : dif->path, PTR_ERR(cache));
+		return PTR_ERR(cache);
 	}
+	device->cache = cache;
 	return 0;
 }
 
@@ -133,21 +133,22 @@ int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
 
 	mutex_lock(&erofs_chunk_lock);
 	err = erofs_chunk_reclaim_get();
-	if (!err) {
-		sbi->chunk_share = cs;
-		err = erofs_chunk_add_device(sb, &cs->device[0], &sbi->dif0);
-	} else {
+	mutex_unlock(&erofs_chunk_lock);
+	if (err) {
 		kfree(cs);
+		return err;
 	}
+
+	sbi->chunk_share = cs;
+	err = erofs_chunk_add_device(sb, fc, &cs->device[0], &sbi->dif0);
 	down_read(&devs->rwsem);
 	if (!err)
 		idr_for_each_entry(&devs->tree, dif, id) {
-			err = erofs_chunk_add_device(sb, &cs->device[1 + id], dif);
+			err = erofs_chunk_add_device(sb, fc, &cs->device[1 + id], dif);
 			if (err)
 				break;
 		}
 	up_read(&devs->rwsem);
-	mutex_unlock(&erofs_chunk_lock);
 	if (!err)
 		err = erofs_chunk_init_sysfs(sb, cs);
 	if (err)
@@ -169,10 +170,10 @@ void erofs_chunk_exit_sb(struct super_block *sb)
 	erofs_chunk_exit_sysfs(cs);
 	EROFS_SB(sb)->chunk_share = NULL;
 	wait_var_event(&cs->reads, !atomic_read(&cs->reads));
-	mutex_lock(&erofs_chunk_lock);
 	for (i = 0; i < cs->nr_devices; ++i)
 		if (cs->device[i].cache)
 			erofs_chunk_put_cache(cs->device[i].cache);
+	mutex_lock(&erofs_chunk_lock);
 	erofs_chunk_reclaim_put();
 	mutex_unlock(&erofs_chunk_lock);
 	kfree(cs);

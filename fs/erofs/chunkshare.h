@@ -20,12 +20,22 @@
 /* pages around a fault that are mapped, and that what it has read ends with a multiple of */
 #define EROFS_CHUNK_AROUND	32
 
+/* what is mounted, and what it holds, see chunkshare_cache.c; compared as bytes */
+struct erofs_chunk_identity {
+	u8 head[PAGE_SIZE];	/* its first page, which has the superblock */
+	struct inode *inode;	/* of the device or file ... */
+	u64 offset;		/* ... and the byte of it that page 0 begins at */
+	u64 size;		/* bytes */
+	u64 change;		/* change attribute of a file, sectors written to a device */
+	u64 diskseq;		/* of a device */
+	struct timespec64 mtime, ctime;	/* of a file */
+};
+
 /* the pages of one device, or of a file that is mounted */
 struct erofs_chunk_cache {
+	struct erofs_chunk_identity id;
 	struct list_head list;
 	unsigned int mounts;
-	struct inode *key;	/* of the device or file ... */
-	u64 offset;		/* ... and the byte of it that page 0 begins at */
 	struct file *file;	/* of the pseudo inode whose page cache they are in */
 };
 
@@ -73,7 +83,8 @@ void erofs_chunk_exit_sb(struct super_block *sb);
 void erofs_chunk_show_options(struct seq_file *seq, struct erofs_sb_info *sbi);
 void erofs_chunk_init_inode(struct inode *inode);
 
-struct erofs_chunk_cache *erofs_chunk_get_cache(struct inode *key, u64 offset);
+struct erofs_chunk_cache *erofs_chunk_get_cache(struct block_device *bdev,
+						struct file *file, u64 offset);
 void erofs_chunk_put_cache(struct erofs_chunk_cache *cache);
 
 int erofs_chunk_init_sysfs(struct super_block *sb, struct erofs_chunk_share *cs);

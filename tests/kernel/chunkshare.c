@@ -5,16 +5,20 @@
  * and, in "tree", the files in them.  /disk0 is "one", with three variants of a guest's
  * memory and a dense file; /disk1 is "two" and /disk2 is "three", with a variant each,
  * which refer to chunks of "one"; /disk3 is "small", with blocks smaller than a page;
- * /disk4 is "dense", with files whose chunk indexes take more than a block.
+ * /disk4 is "dense", with files whose chunk indexes take more than a block; /disk5 is an
+ * empty ext4.  Images "old" and "new" differ in the data of state.img alone, "other" is
+ * "new" with another UUID, and "old.next" and "new.next" refer to them for all data.
  */
 #define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <linux/loop.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
@@ -545,6 +549,197 @@ static int pressure_unmaps(void)
 	return 0;
 }
 
+/* ---- images that are replaced ---- */
+
+/* a copy of an image in a file system that can be written to */
+static const char *stored(const char *image)
+{
+	static char path[4][256];
+	static unsigned int turn;
+	char command[1024];
+
+	turn = (turn + 1) % 4;
+	mkdir("/store", 0755);
+	if (mount("/disk5", "/store", "ext4", 0, "") && errno != EBUSY)
+		err(1, "/disk5");
+	/* a new file, as the name may be that of one that cannot be written to */
+	snprintf(path[turn], sizeof(path[turn]), "/store/%s", image);
+	unlink(path[turn]);
+	snprintf(command, sizeof(command), "cp %s %s", in_folder(image), path[turn]);
+	if (system(command))
+		errx(1, "%s", command);
+	return path[turn];
+}
+
+/* a loop device of @path, until it is closed */
+static int loop_of(const char *path, int flags, char *device, size_t size)
+{
+	const int writable = flags & LO_FLAGS_READ_ONLY ? O_RDONLY : O_RDWR;
+	struct loop_config config = { .info.lo_flags = flags | LO_FLAGS_AUTOCLEAR };
+	int control, fd, n;
+
+	if (system("modprobe loop"))
+		errx(1, "modprobe loop");
+	control = open("/dev/loop-control", O_RDWR);
+	n = ioctl(control, LOOP_CTL_GET_FREE);
+	close(control);
+	snprintf(device, size, "/dev/loop%d", n);
+	config.fd = open(path, writable);
+	fd = open(device, writable);
+	if (ioctl(fd, LOOP_CONFIGURE, &config))
+		err(1, "%s of %s", device, path);
+	close(config.fd);
+	return fd;
+}
+
+/* put the bytes of an image in place of those of a file or device, as cp does */
+static int overwrite(const char *path, const char *image)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command), "cat %s >%s", in_folder(image), path);
+	expect(!system(command), "%s", command);
+	return 0;
+}
+
+/* state.img of a mount, which then can be unmounted */
+static int holds(const char *where, const char *name)
+{
+	struct map m = map_at(where, "state.img");
+	int ret = same_bytes(m, name);
+
+	munmap(m.p, m.size);
+	close(m.fd);
+	return ret;
+}
+
+/* how an image is replaced: the old one lives on until it is unmounted */
+static int images_are_replaced_by_rename(void)
+{
+	const char *image = stored("old"), *new = stored("new");
+
+	expect(!share(image, "a"), "mount: %s", strerror(errno));
+	expect_ok(holds("a", "old.img"));
+	expect(!rename(new, image), "rename: %s", strerror(errno));
+	expect(!share(image, "b"), "mount: %s", strerror(errno));
+	expect_ok(holds("b", "new.img"));
+	return holds("a", "old.img");
+}
+
+/*
+ * What is at @base is replaced by @replace() while a generation of it is mounted and
+ * cached; then the next one is mounted, with @base again.  It must have the new bytes, with
+ * the option and, which is upstream's answer, without.
+ */
+static int next_generation_is_right(const char *old, const char *next, const char *base,
+				    int (*replace)(const char *base, bool back))
+{
+	static const char * const ways[] = { "", "chunk_share," };
+	char options[256];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		snprintf(options, sizeof(options), "%sdevice=%s", ways[i], base);
+		expect(!attach(old, "a", options), "mount: %s", strerror(errno));
+		expect_ok(holds("a", "old.img"));
+		expect_ok(replace(base, false));
+		/* upstream does not see what is on its way to the device */
+		if (!i)
+			sync();
+		expect(!attach(next, "b", options), "mount: %s", strerror(errno));
+		if (holds("b", "new.img")) {
+			printf("# with \"%s\"\n", options);
+			return 1;
+		}
+		expect(!detach("a") && !detach("b"), "umount: %s", strerror(errno));
+		expect_ok(replace(base, true));
+	}
+	return 0;
+}
+
+static int next_generation_on_device(const char *base,
+				     int (*replace)(const char *base, bool back))
+{
+	char old[32], next[32];
+
+	loop_of(stored("old.next"), LO_FLAGS_READ_ONLY, old, sizeof(old));
+	loop_of(stored("new.next"), LO_FLAGS_READ_ONLY, next, sizeof(next));
+	return next_generation_is_right(old, next, base, replace);
+}
+
+/* by the sectors that were written; the superblock is the same */
+static int through_device(const char *base, bool back)
+{
+	return overwrite(base, back ? "old" : "new");
+}
+
+static int devices_may_be_written(void)
+{
+	char base[32];
+
+	loop_of(stored("old"), 0, base, sizeof(base));
+	return next_generation_on_device(base, through_device);
+}
+
+/* by the superblock: nothing tells the device */
+static int below_device(const char *base, bool back)
+{
+	(void)base;
+	return overwrite("/store/old", back ? "old" : "other");
+}
+
+static int files_of_devices_may_be_written(void)
+{
+	char base[32];
+
+	loop_of(stored("old"), LO_FLAGS_READ_ONLY, base, sizeof(base));
+	return next_generation_on_device(base, below_device);
+}
+
+/* by the disk's sequence number */
+static int of_device(const char *base, bool back)
+{
+	int fd = open(base, O_RDONLY), file;
+
+	file = open(back ? "/store/old" : "/store/new", O_RDONLY);
+	expect(!ioctl(fd, LOOP_CHANGE_FD, file), "LOOP_CHANGE_FD: %s", strerror(errno));
+	close(file);
+	close(fd);
+	return 0;
+}
+
+static int devices_may_get_another_file(void)
+{
+	char base[32];
+
+	stored("new");
+	loop_of(stored("old"), LO_FLAGS_READ_ONLY, base, sizeof(base));
+	return next_generation_on_device(base, of_device);
+}
+
+/* by the attributes of the file */
+static int below_overlay(const char *base, bool back)
+{
+	(void)base;
+	return overwrite("/store/upper/old", back ? "old" : "new");
+}
+
+static int files_may_change_elsewhere(void)
+{
+	const char *old = stored("old.next"), *next = stored("new.next");
+	int ret;
+
+	stored("old");
+	expect(!system("mkdir -p /store/upper /store/lower /store/work /store/over"), "mkdir");
+	expect(!rename("/store/old", "/store/upper/old"), "rename: %s", strerror(errno));
+	expect(!mount("overlay", "/store/over", "overlay", 0,
+		      "lowerdir=/store/lower,upperdir=/store/upper,workdir=/store/work"),
+	       "overlay: %s", strerror(errno));
+	ret = next_generation_is_right(old, next, "/store/over/old", below_overlay);
+	umount2("/store/over", MNT_DETACH);
+	return ret;
+}
+
 /* ---- the rest of the file system ---- */
 
 static int counts_are_those_of_files(void)
@@ -697,6 +892,11 @@ static const struct sharing_case cases[] = {
 	{ "half-the-working-set-is-enough", half_the_working_set_is_enough, NULL },
 	{ "others-mappings-give-way", others_mappings_give_way, NULL },
 	{ "pressure-unmaps", pressure_unmaps, NULL },
+	{ "images-are-replaced-by-rename", images_are_replaced_by_rename, NULL },
+	{ "devices-may-be-written", devices_may_be_written, NULL },
+	{ "files-of-devices-may-be-written", files_of_devices_may_be_written, NULL },
+	{ "devices-may-get-another-file", devices_may_get_another_file, NULL },
+	{ "files-may-change-elsewhere", files_may_change_elsewhere, NULL },
 	{ "counts-are-those-of-files", counts_are_those_of_files, NULL },
 	{ "unmounting-frees", unmounting_frees, NULL },
 	{ "dropping-caches-frees", dropping_caches_frees, NULL },
