@@ -41,6 +41,7 @@
 #include <linux/fs_parser.h>
 #include <linux/userfaultfd_k.h>
 #include <linux/wait_bit.h>
+#include "backing.h"
 #include "compat.h"
 #include "chunkshare.h"
 #include "hole.h"
@@ -131,13 +132,14 @@ int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
 		return -ENOMEM;
 	cs->nr_devices = 1 + devs->extra_devices;
 
+	err = erofs_deny_write(sb, fc, "chunk_share");
+	if (err)
+		goto err_free;
 	mutex_lock(&erofs_chunk_lock);
 	err = erofs_chunk_reclaim_get();
 	mutex_unlock(&erofs_chunk_lock);
-	if (err) {
-		kfree(cs);
-		return err;
-	}
+	if (err)
+		goto err_allow;
 
 	sbi->chunk_share = cs;
 	err = erofs_chunk_add_device(sb, fc, &cs->device[0], &sbi->dif0);
@@ -153,6 +155,12 @@ int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
 		err = erofs_chunk_init_sysfs(sb, cs);
 	if (err)
 		erofs_chunk_exit_sb(sb);
+	return err;
+
+err_allow:
+	erofs_allow_write(sb);
+err_free:
+	kfree(cs);
 	return err;
 }
 
@@ -176,6 +184,7 @@ void erofs_chunk_exit_sb(struct super_block *sb)
 	mutex_lock(&erofs_chunk_lock);
 	erofs_chunk_reclaim_put();
 	mutex_unlock(&erofs_chunk_lock);
+	erofs_allow_write(sb);
 	kfree(cs);
 }
 

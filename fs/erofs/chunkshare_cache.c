@@ -7,7 +7,9 @@
  * holds what it held when they were mounted, as far as that can be told without reading
  * all of it.  Otherwise it has a new one.  What tells:
  *
- * - Of files, size, times and change attribute.
+ * - Of files, size, times and change attribute.  Writing to them is denied while they are
+ *   mounted, but they may change elsewhere: on a server, below an overlay, or where
+ *   pre-content events have them filled, for which writing is not denied.
  * - Of block devices, which may be written to while they are mounted, the sectors written
  *   and discarded so far, by their statistics, and the sequence number of the disk, which
  *   another medium has another of, as has a loop device that was given another file.
@@ -163,7 +165,7 @@ erofs_chunk_find_cache(const struct erofs_chunk_identity *id)
 /**
  * erofs_chunk_get_cache - find or make the cache of a device
  * @bdev: the device, or NULL
- * @file: if it is a file, that
+ * @file: if it is a file, that; it must not be written to by now
  * @offset: the byte of it that page 0 of the cache begins at
  *
  * Context: may sleep, reads from the device.

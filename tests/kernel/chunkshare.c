@@ -613,6 +613,108 @@ static int holds(const char *where, const char *name)
 	return ret;
 }
 
+/* 0, or why a file cannot be opened */
+static int open_error(const char *path, int flags)
+{
+	int fd = open(path, flags);
+
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+/* nobody can write to the file, in none of the ways there are */
+static int expect_no_writer(const char *path)
+{
+	static const int ways[] = {
+		O_WRONLY, O_RDWR, O_WRONLY | O_APPEND, O_WRONLY | O_TRUNC, O_RDONLY | O_TRUNC,
+	};
+	size_t i;
+	int ret;
+
+	for (i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		ret = open_error(path, ways[i]);
+		expect(ret == ETXTBSY, "open %s, flags %x: %s", path, ways[i], strerror(ret));
+	}
+	ret = truncate(path, 0) ? errno : 0;
+	expect(ret == ETXTBSY, "truncate %s: %s", path, strerror(ret));
+	return 0;
+}
+
+static int expect_writer(const char *path)
+{
+	int ret = open_error(path, O_RDWR);
+
+	expect(!ret, "open %s: %s", path, strerror(ret));
+	return 0;
+}
+
+static int backing_files_cannot_be_written(void)
+{
+	const char *image = stored("old"), *next = stored("old.next");
+	char options[256];
+	int fd;
+
+	snprintf(options, sizeof(options), "chunk_share,device=%s", image);
+	expect(!share(image, "a"), "mount: %s", strerror(errno));
+	expect_ok(holds("a", "old.img"));
+	expect_ok(expect_no_writer(image));
+	unlink("/store/link");
+	expect(!link(image, "/store/link"), "link: %s", strerror(errno));
+	expect_ok(expect_no_writer("/store/link"));
+
+	/* until the last mount is gone; the base of a generation as well */
+	expect(!attach(next, "b", options), "mount: %s", strerror(errno));
+	expect_ok(holds("b", "old.img"));
+	expect(!detach("a"), "umount: %s", strerror(errno));
+	expect_ok(expect_no_writer(image));
+	expect_ok(expect_no_writer(next));
+	expect(!detach("b"), "umount: %s", strerror(errno));
+	expect_ok(expect_writer(image));
+	expect_ok(expect_writer(next));
+
+	/* that is, when no file is open any more */
+	expect(!share(image, "a"), "mount: %s", strerror(errno));
+	fd = open_at("a", "state.img", 0);
+	expect(!umount2("/m/a", MNT_DETACH), "umount: %s", strerror(errno));
+	expect_ok(expect_no_writer(image));
+	close(fd);
+	expect_ok(expect_writer(image));
+
+	/* without the option it is as it was */
+	expect(!attach(image, "a", ""), "mount: %s", strerror(errno));
+	return expect_writer(image);
+}
+
+static int files_being_written_are_not_mounted(void)
+{
+	const char *image = stored("old"), *next = stored("old.next");
+	char options[256];
+	int fd, ret;
+
+	snprintf(options, sizeof(options), "chunk_share,device=%s", image);
+	fd = open(image, O_WRONLY);
+	ret = share(image, "a");
+	expect(ret == -ETXTBSY, "mount: %s", strerror(-ret));
+	ret = attach(next, "a", options);
+	expect(ret == -ETXTBSY, "mount with the base: %s", strerror(-ret));
+	expect_ok(expect_writer(image));
+	expect_ok(expect_writer(next));
+	expect(!attach(image, "a", ""), "mount without it: %s", strerror(errno));
+	expect(!detach("a"), "umount: %s", strerror(errno));
+	close(fd);
+
+	/* nor does a mapping that outlives its descriptor give way */
+	fd = open(image, O_RDWR);
+	expect(mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED,
+	       "mmap: %s", strerror(errno));
+	close(fd);
+	ret = share(image, "a");
+	expect(ret == -ETXTBSY, "mount of what is mapped: %s", strerror(-ret));
+	return 0;
+}
+
 /* how an image is replaced: the old one lives on until it is unmounted */
 static int images_are_replaced_by_rename(void)
 {
@@ -621,6 +723,7 @@ static int images_are_replaced_by_rename(void)
 	expect(!share(image, "a"), "mount: %s", strerror(errno));
 	expect_ok(holds("a", "old.img"));
 	expect(!rename(new, image), "rename: %s", strerror(errno));
+	expect_ok(expect_writer(image));
 	expect(!share(image, "b"), "mount: %s", strerror(errno));
 	expect_ok(holds("b", "new.img"));
 	return holds("a", "old.img");
@@ -717,7 +820,7 @@ static int devices_may_get_another_file(void)
 	return next_generation_on_device(base, of_device);
 }
 
-/* by the attributes of the file */
+/* by the attributes of the file: only who knows it by that name cannot write to it */
 static int below_overlay(const char *base, bool back)
 {
 	(void)base;
@@ -892,6 +995,8 @@ static const struct sharing_case cases[] = {
 	{ "half-the-working-set-is-enough", half_the_working_set_is_enough, NULL },
 	{ "others-mappings-give-way", others_mappings_give_way, NULL },
 	{ "pressure-unmaps", pressure_unmaps, NULL },
+	{ "backing-files-cannot-be-written", backing_files_cannot_be_written, NULL },
+	{ "files-being-written-are-not-mounted", files_being_written_are_not_mounted, NULL },
 	{ "images-are-replaced-by-rename", images_are_replaced_by_rename, NULL },
 	{ "devices-may-be-written", devices_may_be_written, NULL },
 	{ "files-of-devices-may-be-written", files_of_devices_may_be_written, NULL },
