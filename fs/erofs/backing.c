@@ -58,7 +58,8 @@ static void erofs_allow_write_until(struct super_block *sb,
  * Files for which pre-content events are reported have to be filled while they are
  * mounted; writing to those is not denied.  Mounts of one file may all deny it.
  *
- * Return: 0, or -ETXTBSY if somebody has one open for writing; then nothing is denied.
+ * Return: 0, also if it was done before, or -ETXTBSY if somebody has one open for writing;
+ * then nothing is denied.
  */
 int erofs_deny_write(struct super_block *sb, struct fs_context *fc, const char *option)
 {
@@ -66,6 +67,8 @@ int erofs_deny_write(struct super_block *sb, struct fs_context *fc, const char *
 	struct erofs_device_info *dif;
 	int id, err;
 
+	if (sbi->writes_denied)
+		return 0;
 	err = erofs_deny_write_to(&sbi->dif0, fc->source, fc, option);
 	if (err)
 		return err;
@@ -78,14 +81,19 @@ int erofs_deny_write(struct super_block *sb, struct fs_context *fc, const char *
 	up_read(&sbi->devs->rwsem);
 	if (err)
 		erofs_allow_write_until(sb, dif);
+	else
+		sbi->writes_denied = true;
 	return err;
 }
 
 /**
- * erofs_allow_write - undo erofs_deny_write()
- * @sb: a super block whose devices are still there
+ * erofs_allow_write - undo erofs_deny_write(), if it was done
+ * @sb: a super block that is about to go, whose devices are still there
  */
 void erofs_allow_write(struct super_block *sb)
 {
+	if (!EROFS_SB(sb)->writes_denied)
+		return;
+	EROFS_SB(sb)->writes_denied = false;
 	erofs_allow_write_until(sb, NULL);
 }

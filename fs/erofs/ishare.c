@@ -28,6 +28,9 @@
  *   has a folio of the same shared inode locked.  What is left to do once the reads by
  *   the blocks of a member have ended is left to a worker, and unmounting waits for it.
  *
+ * What is read from the image of one member is what the others get, so a mount that shares
+ * denies writing to its files (backing.c).
+ *
  * Trust: who can mount with a domain vouches for the images in it.  Only fingerprints
  * that the super block declares count, and only where an inode has just the one: an
  * archive somebody else has made may bring an xattr of that name (fingerprint.c).
@@ -44,6 +47,7 @@
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
 #include <linux/wait_bit.h>
+#include "backing.h"
 #include "ishare.h"
 
 /* as of Linux 7.0: the fingerprint's xattr is the long prefix with this number */
@@ -244,6 +248,7 @@ static int erofs_ishare_default_domain(struct erofs_sb_info *sbi)
 			err = -ENOMEM;
 		} else {
 			is->wanted = true;
+			is->by_default = true;
 			is->verify = erofs_ishare_default_verify;
 		}
 	}
@@ -319,6 +324,15 @@ int erofs_ishare_init_sb(struct super_block *sb, struct fs_context *fc)
 			return err;
 		}
 	}
+
+	/* what is written to the image would get to those that share with it */
+	err = erofs_deny_write(sb, fc, "inode_share");
+	if (err == -ETXTBSY && is->by_default) {
+		erofs_info(sb, "inode_share: the image is open for writing, its files are not shared");
+		return 0;
+	}
+	if (err)
+		return err;
 
 	/* a name may lead to it, but who reads fragments from it has it locked besides */
 	if (EROFS_SB(sb)->packed_inode)
@@ -462,6 +476,8 @@ void erofs_ishare_exit_sb(struct super_block *sb)
 {
 	struct erofs_ishare *is = EROFS_SB(sb)->ishare;
 
+	if (is)
+		erofs_allow_write(sb);
 	if (!is || !is->domain)
 		return;
 	erofs_ishare_unregister(is);

@@ -31,6 +31,7 @@ struct erofs_ishare_domain {
 struct erofs_ishare {
 	bool wanted;			/* mount option inode_share */
 	bool verify;			/* mount option inode_share_verify */
+	bool by_default;		/* no option was given */
 	bool refused;			/* a fingerprint that cannot be right: said so */
 	char *domain_id;		/* mount option domain_id= */
 	struct erofs_ishare_domain *domain;	/* NULL: nothing is shared */

@@ -3,7 +3,7 @@
  * attacks [--upstream] FOLDER [CASE]... - who shares by fingerprint among strangers:
  * users who have a file open, makers of archives and of images, tenants whose memory is
  * short.  What is in FOLDER says ishare.c, whose images these are; /disk0 and /disk1 are
- * "one" and "two", /disk2 is "plain".
+ * "one" and "two", /disk2 is "plain", /disk3 an ext4 to put images on.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -658,6 +658,77 @@ static int sums_are_read_while_they_come(void)
 	return 0;
 }
 
+/* ---- images that are written to ---- */
+
+#define STORE	"/store/"
+
+static int set_up_store(void)
+{
+	mkdir("/store", 0755);
+	expect(!mount("/disk3", "/store", "ext4", 0, "") || errno == EBUSY, "/disk3: %s",
+	       strerror(errno));
+	expect(!run("cp /in/plain " STORE "a; cp /in/plain " STORE "b; sync"), "cp");
+	return 0;
+}
+
+/* what is written to an image in place would get to the files of others */
+static int images_of_mounts_are_not_written(void)
+{
+	static const char * const options[] = { BELIEVE, VERIFY };
+	int fd, i;
+
+	expect_ok(set_up_store());
+	for (i = 0; i < (upstream ? 1 : 2); i++) {
+		struct map a, b;
+
+		printf("# %s\n", options[i]);
+		expect(!attach(STORE "a", "a", options[i]), "mount: %s", strerror(errno));
+		a = map_at("a", DENSE);
+		fd = open(STORE "a", O_WRONLY);
+		expect(fd < 0 && errno == ETXTBSY, "open: %s", strerror(errno));
+		expect(truncate(STORE "a", 4096) && errno == ETXTBSY, "truncate: %s",
+		       strerror(errno));
+		expect(run("cat /in/one 2>/dev/null >" STORE "a"), "it is written to");
+		expect(!attach(STORE "b", "b", options[i]), "mount: %s", strerror(errno));
+		b = map_at("b", DENSE);
+		expect_ok(expect_shared(a, b, DENSE, true));
+		expect_ok(drop_map(a) || drop_map(b) || leave("a") || leave("b"));
+		forget_mounts();
+		/* and then it is */
+		fd = open(STORE "a", O_WRONLY);
+		expect(fd >= 0, "open: %s", strerror(errno));
+		close(fd);
+	}
+	return 0;
+}
+
+/* nor is one mounted that somebody may write to, unless nobody has asked for sharing */
+static int images_being_written_are_not_shared(void)
+{
+	struct map a, b;
+	size_t data;
+	int fd;
+
+	expect_ok(set_up_store());
+	fd = open(STORE "a", O_RDWR);
+	expect(attach(STORE "a", "a", BELIEVE) == -ETXTBSY, "mount: %s", strerror(errno));
+	expect(!attach(STORE "a", "a", NULL), "without sharing: %s", strerror(errno));
+	expect_ok(leave("a"));
+	forget_mounts();
+	if (upstream)
+		return 0;
+	expect(!write_string(PARAMS "ishare_domain", "everybody"), "ishare_domain");
+	data = attach(STORE "a", "a", NULL) || attach(STORE "b", "b", NULL);
+	write_string(PARAMS "ishare_domain", "\n");
+	expect(!data, "by default: %s", strerror(errno));
+	a = map_at("a", DENSE);
+	b = map_at("b", DENSE);
+	expect_ok(same_bytes(a, DENSE) || same_bytes(b, DENSE));
+	expect(!common(a, b, &data) && data, "pages are shared");
+	close(fd);
+	return 0;
+}
+
 static const struct sharing_case cases[] = {
 	{ "direct-reads-after-open", direct_reads_after_open, NULL },
 	{ "direct-reads-beside-others", direct_reads_beside_others, NULL },
@@ -683,6 +754,8 @@ static const struct sharing_case cases[] = {
 	  "others are not asked" },
 	{ "sums-are-read-while-they-come", sums_are_read_while_they_come,
 	  "there are no counters" },
+	{ "images-of-mounts-are-not-written", images_of_mounts_are_not_written, NULL },
+	{ "images-being-written-are-not-shared", images_being_written_are_not_shared, NULL },
 };
 
 int main(int argc, char **argv)
