@@ -164,6 +164,13 @@ err_free:
 	return err;
 }
 
+/* an inode that the super block holds, which names of an image may lead to as well */
+static void erofs_chunk_forget_internal(struct inode *inode)
+{
+	if (inode)
+		erofs_chunk_evict_inode(inode);
+}
+
 /**
  * erofs_chunk_exit_sb - undo erofs_chunk_init_sb()
  * @sb: a super block whose files are all evicted, and whose devices are still there
@@ -177,6 +184,9 @@ void erofs_chunk_exit_sb(struct super_block *sb)
 		return;
 	erofs_chunk_exit_sysfs(cs);
 	EROFS_SB(sb)->chunk_share = NULL;
+	/* they are evicted later, when there is nothing to take their regions from */
+	erofs_chunk_forget_internal(EROFS_SB(sb)->packed_inode);
+	erofs_chunk_forget_internal(erofs_metabox_inode(EROFS_SB(sb)));
 	wait_var_event(&cs->reads, !atomic_read(&cs->reads));
 	for (i = 0; i < cs->nr_devices; ++i)
 		if (cs->device[i].cache)

@@ -214,6 +214,7 @@ void erofs_chunk_evict_inode(struct inode *inode)
 	up_write(&erofs_chunk_reclaim_sem);
 	xa_destroy(regions);
 	kfree(regions);
+	EROFS_I(inode)->chunk_regions = NULL;
 }
 
 /* ---- unmapping ---- */

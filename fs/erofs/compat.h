@@ -144,6 +144,12 @@ static inline erofs_off_t erofs_dev_pos(const struct erofs_map_dev *dev)
 	return dev->m_pa;
 }
 
+/* the inode whose content is metadata, if there is one */
+static inline struct inode *erofs_metabox_inode(struct erofs_sb_info *sbi)
+{
+	return NULL;
+}
+
 /* list_lru_walk_cb's are called with the lock of the list */
 #define DEFINE_LRU_ISOLATE(name, item, arg)					\
 	enum lru_status name(struct list_head *item,			\
@@ -288,6 +294,12 @@ static inline u64 erofs_device_offset(struct erofs_device_info *dif)
 static inline erofs_off_t erofs_dev_pos(const struct erofs_map_dev *dev)
 {
 	return dev->m_dif->fsoff + dev->m_pa;
+}
+
+/* the inode whose content is metadata, if there is one */
+static inline struct inode *erofs_metabox_inode(struct erofs_sb_info *sbi)
+{
+	return sbi->metabox_inode;
 }
 
 static inline bool erofs_is_fscache_mode(struct super_block *sb)

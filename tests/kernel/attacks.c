@@ -658,6 +658,20 @@ static int sums_are_read_while_they_come(void)
 	return 0;
 }
 
+/* an inode that the super block holds is used by its name, and evicted late */
+static int internal_inode_has_a_name(void)
+{
+	struct map m;
+
+	expect(!attach("packed", "a", "chunk_share"), "mount: %s", strerror(errno));
+	m = map_at("a", DENSE);
+	expect_ok(same_bytes(m, DENSE));
+	expect_ok(drop_map(m) || leave("a"));
+	forget_mounts();
+	drop_caches();
+	return 0;
+}
+
 /* ---- images that are written to ---- */
 
 #define STORE	"/store/"
@@ -754,6 +768,7 @@ static const struct sharing_case cases[] = {
 	  "others are not asked" },
 	{ "sums-are-read-while-they-come", sums_are_read_while_they_come,
 	  "there are no counters" },
+	{ "internal-inode-has-a-name", internal_inode_has_a_name, NULL },
 	{ "images-of-mounts-are-not-written", images_of_mounts_are_not_written, NULL },
 	{ "images-being-written-are-not-shared", images_being_written_are_not_shared, NULL },
 };
