@@ -167,6 +167,31 @@ make_initrd() {
 	rm -rf "$dir"
 }
 
+# exchange A B - two files of one file system change their names at one moment: mv has
+# --exchange from coreutils 9.5 on only, so renameat2(2) is called, with RENAME_EXCHANGE
+exchange() {
+	perl -e 'syscall(316, -100, $ARGV[0], -100, $ARGV[1], 2) == 0 or die "$!\n"' "$1" "$2"
+}
+
+# publish_template NEW DIR - from one moment to the next DIR is what NEW was; who looks
+# meanwhile finds the template that was there, if one was, or the new one
+publish_template() {
+	local new=$1 dir=$2 why
+
+	if [ ! -e "$dir" ]; then
+		mv -T "$new" "$dir"
+		return
+	fi
+	[ -e "$dir/template.json" ] || die "$dir is there and is no template: not replacing it"
+	if ! why=$(exchange "$new" "$dir" 2>&1); then
+		say "$dir is not there for a moment: it cannot be exchanged ($why)"
+		mv -T "$dir" "$new.old"
+		mv -T "$new" "$dir"
+		mv -T "$new.old" "$new"
+	fi
+	rm -rf "$new"
+}
+
 # quote_option TEXT - a value in a QEMU option, where a comma is written twice
 quote_option() {
 	printf '%s\n' "${1//,/,,}"
