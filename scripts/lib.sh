@@ -6,9 +6,14 @@
 # functions below.  Works in bash with "set -eu".
 # shellcheck shell=bash
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+top=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034	# used by those who source this file
 build=$top/build
+# what "plainly" calls the checkout
+case $top in
+*[!A-Za-z0-9/._+@-]*) plain_top=/mnt ;;
+*) plain_top=$top ;;
+esac
 # the kernel line where none is named
 # shellcheck disable=SC2034
 kernel_line=${VM_KERNEL:-6.12}
@@ -120,6 +125,33 @@ apart() {
 	unshare "${options[@]}" -- "$@"
 }
 
+# plain PATH - print what a file is called for those whom "plainly" runs
+plain() {
+	case $1 in
+	"$top"|"$top"/*) printf '%s\n' "$plain_top${1#"$top"}" ;;
+	*) printf '%s\n' "$1" ;;
+	esac
+}
+
+# plainly COMMAND... - run it where the checkout has a plain path, too.  Kbuild refuses
+# to build where a path has a space, and configure where it has a quote.  If this one has
+# any such character, the checkout is mounted at /mnt besides, for COMMAND alone.
+plainly() {
+	local -a options=(--mount)
+
+	if [ "$plain_top" = "$top" ]; then
+		"$@"
+		return
+	fi
+	[ "$(id -u)" = 0 ] || options+=(--user --map-root-user)
+	# shellcheck disable=SC2016	# these are arguments of the shell inside
+	unshare "${options[@]}" -- sh -ec '
+		mount --rbind "$1" "$2"
+		cd "$3"
+		shift 3
+		exec "$@"' sh "$top" "$plain_top" "$(plain "$PWD")" "$@"
+}
+
 # debootstrap OPTION... - mmdebstrap in its root mode
 debootstrap() {
 	if [ "$(id -u)" = 0 ]; then
@@ -178,9 +210,9 @@ apt_mirror() {
 # of the system's own mirror with its own keyring; prints the APT_CONFIG to use.
 # Nothing of the system's apt is touched.
 private_apt() {
-	local root=$build/apt/$* mirror dir
+	local root mirror dir
 
-	root=${root// /-}
+	root=$build/apt/$(IFS=-; echo "$*")
 	mirror=$(apt_mirror)
 	[ -n "$mirror" ] || die "apt's sources list no Debian archive"
 	for dir in state/lists/partial cache/archives/partial parts; do

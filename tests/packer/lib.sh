@@ -73,16 +73,18 @@ verity() {
 	fsverity digest --compact "$1" | sed 's/^/sha256:/'
 }
 
-# preload - build what makes calls of mkfs.erofs fail; see fault.c
+# preload - build what makes calls of mkfs.erofs fail; see fault.c.  LD_PRELOAD=fault.so
+# has it: there a path must not have spaces.
 preload() {
 	gcc -shared -fPIC -O1 -Wall -Wextra -Werror -o "$work/fault.so" \
 		"$top/tests/packer/fault.c" -ldl
+	export LD_LIBRARY_PATH=$work
 }
 
 # fault CALL NUMBER ERRNO|COMMAND - for what follows in this shell: that call of
 # CALL fails, or COMMAND runs before it
 fault() {
-	export LD_PRELOAD=$work/fault.so
+	export LD_PRELOAD=fault.so
 	export FAULT_CALL=$1 FAULT_NUMBER=$2 FAULT_ACTION=$3
 }
 
