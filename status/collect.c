@@ -60,14 +60,16 @@ static void count_domains(struct status *status)
 	}
 }
 
-int status_collect(struct status *status)
+int status_collect(struct status *status, struct namespaces *known)
 {
 	int err;
 
 	memset(status, 0, sizeof(*status));
 	err = status_read_sysfs(status);
 	if (!err)
-		err = status_read_mounts(status);
+		err = status_read_mounts(status, 0);
+	if (!err)
+		err = status_read_namespaces(status, known);
 	if (err)
 		return err;
 	status_mark_gone(status);

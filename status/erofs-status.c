@@ -26,6 +26,7 @@ static const char help[] =
 "command line.  Documentation/status.md says what the figures are.\n";
 
 static bool json;
+static struct namespaces known;
 
 static int usage(void)
 {
@@ -44,7 +45,7 @@ static int show(FILE *out, char **names, size_t nr, bool must)
 {
 	struct status status;
 	const char *lost;
-	int err = status_collect(&status), ret = 0;
+	int err = status_collect(&status, &known), ret = 0;
 
 	if (err) {
 		status_free(&status);
@@ -188,6 +189,7 @@ int main(int argc, char **argv)
 	ret = show(seconds ? NULL : stdout, argv + optind, argc - optind, true);
 	if (!ret && seconds)
 		ret = watch(seconds, argv + optind, argc - optind);
+	status_forget(&known);
 	if (fflush(stdout) || ferror(stdout))
 		ret = ret ? ret : fail(-errno, "could not write");
 	return ret;

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
-/* Where file systems are mounted: /proc/PID/mountinfo, ours and others'. */
+/* Where file systems are mounted: what /proc/PID/mountinfo says. */
 #define _GNU_SOURCE
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "status.h"
 
@@ -129,13 +126,18 @@ static int add_mount(struct status *status, struct mount_line *mount, pid_t pid,
 	return point->path && fs->source ? 0 : -ENOMEM;
 }
 
-static int read_mounts(struct status *status, const char *path, pid_t pid)
+int status_read_mounts(struct status *status, pid_t pid)
 {
-	FILE *f = fopen(path, "re");
-	char *line = NULL;
+	char path[PATH_MAX], *line = NULL;
 	size_t size = 0;
 	int err = 0;
+	FILE *f;
 
+	if (pid)
+		snprintf(path, sizeof(path), "%s/%d/mountinfo", status_proc, (int)pid);
+	else
+		snprintf(path, sizeof(path), "%s/self/mountinfo", status_proc);
+	f = fopen(path, "re");
 	if (!f)
 		return -errno;
 	while (!err && getline(&line, &size, f) > 0) {
@@ -149,71 +151,4 @@ static int read_mounts(struct status *status, const char *path, pid_t pid)
 	free(line);
 	fclose(f);
 	return err;
-}
-
-static bool any_lost(const struct status *status)
-{
-	size_t i;
-
-	for (i = 0; i < status->nr_fs; i++)
-		if (!status->fs[i].nr_points)
-			return true;
-	return false;
-}
-
-/* an identity of the namespace, or 0 if we may not know */
-static ino_t mount_namespace(const char *process)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "%s/%s/ns/mnt", status_proc, process);
-	return stat(path, &st) ? 0 : st.st_ino;
-}
-
-/* what is mounted elsewhere: one process for each other mount namespace is asked */
-static int read_other_namespaces(struct status *status)
-{
-	DIR *proc = opendir(status_proc);
-	ino_t *seen = NULL, *more, id;
-	struct dirent *entry;
-	char path[PATH_MAX];
-	size_t nr = 0, i;
-	int err = 0;
-
-	while (proc && !err && any_lost(status) && (entry = readdir(proc))) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		id = mount_namespace(entry->d_name);
-		for (i = 0; i < nr && seen[i] != id; i++)
-			;
-		if (!id || id == mount_namespace("self") || i < nr)
-			continue;
-		snprintf(path, sizeof(path), "%s/%s/mountinfo", status_proc, entry->d_name);
-		/* the process may be gone, or none of our business */
-		err = read_mounts(status, path, atoi(entry->d_name));
-		if (err && err != -ENOMEM) {
-			err = 0;
-			continue;
-		}
-		more = status_one_more(seen, nr, sizeof(*seen));
-		if (more)
-			(seen = more)[nr++] = id;
-		else
-			err = -ENOMEM;
-	}
-	if (proc)
-		closedir(proc);
-	free(seen);
-	return err;
-}
-
-int status_read_mounts(struct status *status)
-{
-	char path[PATH_MAX];
-	int err;
-
-	snprintf(path, sizeof(path), "%s/self/mountinfo", status_proc);
-	err = read_mounts(status, path, 0);
-	return err ? err : read_other_namespaces(status);
 }

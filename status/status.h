@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
 /*
  * erofs-status: what the EROFS file systems of this machine save.  collect.c gathers
- * it from mountinfo and sysfs, table.c and json.c show it.
+ * it from sysfs.c, mounts.c and namespaces.c, table.c and json.c show it.
  */
 #ifndef EROFS_STATUS_H
 #define EROFS_STATUS_H
@@ -41,6 +41,7 @@ struct chunk_share {
 
 /* a mounted file system, which may be seen at many places or at none */
 struct filesystem {
+	uint64_t id;		/* of that folder, which no other one has while it is there */
 	char *name;		/* its folder in /sys/fs/erofs, or NULL: not known */
 	unsigned int major, minor;	/* st_dev of its files; 0:0 if not known */
 	char *source;		/* the device or image that was mounted, or NULL */
@@ -64,12 +65,35 @@ struct status {
 	bool has_sharing;	/* it shows what it shares */
 };
 
+/* a mount namespace and a process in it */
+struct namespace {
+	uint64_t id;
+	pid_t pid;
+};
+
+/*
+ * What is kept of other mount namespaces from one look to the next; all zero before the
+ * first
+ */
+struct namespaces {
+	struct namespace *found;	/* in which something is mounted that is not in ours */
+	size_t nr_found;
+	struct namespace *lost;	/* ids of file systems that were found in none */
+	size_t nr_lost;
+	uint64_t searched;	/* when all were last searched, by status_clock(); 0: never ... */
+	uint64_t cost;		/* ... and how long that took */
+};
+
 /* where sysfs and proc are mounted */
 extern const char *status_sys, *status_proc;
+/* nanoseconds since some time in the past */
+extern uint64_t (*status_clock)(void);
 
 /* the parts of status_collect(); errors as there */
 int status_read_sysfs(struct status *status);
-int status_read_mounts(struct status *status);
+/* as @pid sees it, 0: as we do; another is asked only about what was found nowhere else */
+int status_read_mounts(struct status *status, pid_t pid);
+int status_read_namespaces(struct status *status, struct namespaces *known);
 /* what is still in sysfs is wanted, and nothing else */
 void status_mark_gone(struct status *status);
 
@@ -79,15 +103,18 @@ void *status_one_more(void *array, size_t nr, size_t size);
 /**
  * status_collect() - gather everything
  * @status: what to fill; what was there is not looked at
+ * @known: what the last look has left, which spares this one to search all processes
+ *	for mounts in other namespaces
  *
  * What goes away meanwhile is left out.
  *
  * Return: 0, or a negative errno if /proc/self/mountinfo cannot be read or there is
- * no memory.  status_free() is due in any case.
+ * no memory.  status_free() is due in any case, status_forget() after the last look.
  */
-int status_collect(struct status *status);
+int status_collect(struct status *status, struct namespaces *known);
 
 void status_free(struct status *status);
+void status_forget(struct namespaces *known);
 
 /**
  * status_select() - keep only those file systems that were asked for

@@ -118,8 +118,9 @@ static void read_device(struct filesystem *fs)
 	}
 }
 
-static int read_filesystem(struct status *status, const char *name)
+static int read_filesystem(struct status *status, const struct dirent *entry)
 {
+	const char *name = entry->d_name;
 	struct filesystem *fs = status_one_more(status->fs, status->nr_fs, sizeof(*fs));
 	char line[PATH_MAX];
 
@@ -127,6 +128,7 @@ static int read_filesystem(struct status *status, const char *name)
 		return -ENOMEM;
 	status->fs = fs;
 	fs += status->nr_fs++;
+	fs->id = entry->d_ino;
 	fs->name = strdup(name);
 	if (!fs->name)
 		return -ENOMEM;
@@ -167,7 +169,7 @@ int status_read_sysfs(struct status *status)
 	status->loaded = true;
 	for (i = 0; i < nr; i++) {
 		if (!err && !is_feature(entries[i]->d_name))
-			err = read_filesystem(status, entries[i]->d_name);
+			err = read_filesystem(status, entries[i]);
 		free(entries[i]);
 	}
 	free(entries);

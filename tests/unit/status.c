@@ -11,10 +11,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "ktap.h"
 #include "status.h"
 
 static struct status status;
+static struct namespaces known;
+
+/* calls of the program's that are counted, and how long one of opendir() takes */
+static unsigned int stats, searches;
+static uint64_t now, search_time;
+
+int __wrap_stat(const char *path, struct stat *st)
+{
+	stats++;
+	return __real_stat(path, st);
+}
+
+DIR *__wrap_opendir(const char *path)
+{
+	searches++;
+	now += search_time;
+	return __real_opendir(path);
+}
+
+static uint64_t fake_clock(void)
+{
+	return now;
+}
 
 /* a file with its folders */
 static void put(const char *path, const char *content)
@@ -35,6 +59,8 @@ static void put(const char *path, const char *content)
 static void fresh(void)
 {
 	status_free(&status);
+	status_forget(&known);
+	search_time = 0;
 	if (system("rm -rf sys proc"))
 		abort();
 	status_sys = "sys";
@@ -139,11 +165,11 @@ static int escapes(void)
 static int nothing_is_mounted(void)
 {
 	fresh();
-	expect(!status_collect(&status) && status.loaded && !status.nr_fs, "collect");
+	expect(!status_collect(&status, &known) && status.loaded && !status.nr_fs, "collect");
 	expect(!strcmp(shown(status_table), "No EROFS file system is mounted.\n"), "table");
 	if (system("rm -r sys"))
 		abort();
-	expect(!status_collect(&status) && !status.loaded, "collect");
+	expect(!status_collect(&status, &known) && !status.loaded, "collect");
 	expect(strstr(shown(status_table), "the erofs module is not loaded"), "table");
 	return 0;
 }
@@ -194,7 +220,7 @@ static int all_is_shown(void)
 	    "33 20 7:1 / /c ro - erofs /dev/loop1 ro,inode_share_verify\n"
 	    "34 20 0:45 / /d ro - erofs /srv/my\\040image ro\n"
 	    "35 20 0:46 / /merged rw - overlay none rw,lowerdir=/a\\040b\n");
-	expect(!status_collect(&status) && status.nr_fs == 3, "%zu", status.nr_fs);
+	expect(!status_collect(&status, &known) && status.nr_fs == 3, "%zu", status.nr_fs);
 	text = shown(status_json);
 	expect(has(text, object), "%s", text);
 	expect(has(text, file), "%s", text);
@@ -211,12 +237,12 @@ static int switched_off(void)
 	fresh();
 	put_zeropage("loop0", "7:0\n");
 	put("sys/fs/erofs/loop0/zeropage/enabled", "0\n");
-	expect(!status_collect(&status), "collect");
+	expect(!status_collect(&status, &known), "collect");
 	expect(strstr(shown(status_table), "loop0      off "), "%s", shown(status_table));
 	put("sys/fs/erofs/loop0/zeropage/enabled", "1\n");
 	put("sys/module/erofs/parameters/zeropage", "N\n");
 	status_free(&status);
-	expect(!status_collect(&status), "collect");
+	expect(!status_collect(&status, &known), "collect");
 	expect(strstr(shown(status_table), "loop0      off "), "%s", shown(status_table));
 	expect(strstr(shown(status_table), "off for all"), "%s", shown(status_table));
 	return 0;
@@ -242,7 +268,7 @@ static int module_is_not_ours(void)
 	    "31 20 254:0 / /a ro - erofs /dev/vda ro,inode_share\n"
 	    "32 20 0:45 / /b ro - erofs /srv/b ro\n"
 	    "33 20 0:45 / /c ro - erofs /srv/b ro\n");
-	expect(!status_collect(&status) && status.nr_fs == 3, "%zu", status.nr_fs);
+	expect(!status_collect(&status, &known) && status.nr_fs == 3, "%zu", status.nr_fs);
 	text = shown(status_json);
 	expect(has(text, object), "%s", text);
 	text = shown(status_table);
@@ -267,10 +293,138 @@ static int other_namespaces(void)
 	    "33 20 7:1 / /theirs-too ro - erofs /dev/loop1 ro\n");
 	put("proc/101/mountinfo", "31 20 7:0 / /not-allowed ro - erofs /dev/loop0 ro\n");
 	put("proc/102/ns/mnt", "");
-	expect(!status_collect(&status), "collect");
+	expect(!status_collect(&status, &known), "collect");
 	text = shown(status_table);
 	expect(strstr(text, "  /theirs (of process 100)\n"), "\n%s", text);
 	expect(strstr(text, "  /ours\n"), "\n%s", text);
+	return 0;
+}
+
+/* a process, in a namespace of its own or in that of another one */
+static void put_process(int pid, int other, const char *mountinfo)
+{
+	char path[64], to[64];
+
+	snprintf(path, sizeof(path), "proc/%d/mountinfo", pid);
+	put(path, mountinfo);
+	snprintf(path, sizeof(path), "proc/%d/ns/mnt", pid);
+	put(path, "");
+	if (!other)
+		return;
+	snprintf(to, sizeof(to), "proc/%d/ns/mnt", other);
+	if (unlink(path) || link(to, path))
+		abort();
+}
+
+/* look again after so many seconds; status_table()'s text */
+static const char *look(unsigned int seconds)
+{
+	now += seconds * 1000000000ULL;
+	stats = 0;
+	searches = 0;
+	status_free(&status);
+	return status_collect(&status, &known) ? "" : shown(status_table);
+}
+
+/* 60 processes in 4 namespaces, one of them ours, and a mount that nobody sees */
+static void put_crowd(void)
+{
+	int i;
+
+	fresh();
+	put_zeropage("loop0", "7:0\n");
+	put_process(100, 0, "");
+	put_process(101, 0, "");
+	put_process(102, 0, "");
+	put("proc/self/ns/mnt", "");
+	if (unlink("proc/self/ns/mnt") || link("proc/100/ns/mnt", "proc/self/ns/mnt"))
+		abort();
+	for (i = 103; i < 160; i++)
+		put_process(i, 100 + i % 3, "");
+}
+
+/* who watches does not go through all processes each time for a mount that is lost */
+static int lost_is_searched_for_once(void)
+{
+	int i;
+
+	put_crowd();
+	expect(strstr(look(1), "(not mounted anywhere"), "%s", shown(status_table));
+	expect(searches == 1 && stats == 61, "%u searches, %u stats", searches, stats);
+	for (i = 0; i < 14; i++) {
+		look(2);
+		expect(!searches && !stats, "%u searches, %u stats", searches, stats);
+	}
+	look(2);
+	expect(searches == 1 && stats == 61, "%u searches, %u stats", searches, stats);
+	return 0;
+}
+
+/* one that turns up elsewhere is found at once, and from then on without a search */
+static int new_mount_is_found_at_once(void)
+{
+	int i;
+
+	put_crowd();
+	look(1);
+	put_zeropage("loop1", "7:1\n");
+	put("proc/101/mountinfo", "33 20 7:1 / /theirs ro - erofs /dev/loop1 ro\n");
+	expect(strstr(look(1), "  /theirs (of process 101)\n"), "%s", shown(status_table));
+	expect(searches == 1, "%u searches", searches);
+	for (i = 0; i < 3; i++) {
+		expect(strstr(look(2), "  /theirs (of process 101)\n"), "%s",
+		       shown(status_table));
+		expect(!searches && stats == 1, "%u searches, %u stats", searches, stats);
+	}
+	/* it may well have another mount by then */
+	put_zeropage("loop2", "7:2\n");
+	put("proc/101/mountinfo", "33 20 7:1 / /moved ro - erofs /dev/loop1 ro\n"
+	    "34 20 7:2 / /more ro - erofs /dev/loop2 ro\n");
+	expect(strstr(look(2), "  /moved (of process 101)\n"), "%s", shown(status_table));
+	expect(strstr(shown(status_table), "  /more (of process 101)\n"), "%s",
+	       shown(status_table));
+	expect(!searches, "%u searches", searches);
+	return 0;
+}
+
+/* its process ends, or its number is another's: the namespace lives on with the next one */
+static int process_ends(void)
+{
+	int i;
+
+	put_crowd();
+	put("proc/101/mountinfo", "33 20 7:0 / /theirs ro - erofs /dev/loop0 ro\n");
+	put("proc/103/mountinfo", "33 20 7:0 / /theirs ro - erofs /dev/loop0 ro\n");
+	expect(strstr(look(1), "  /theirs (of process 101)\n"), "%s", shown(status_table));
+	if (unlink("proc/101/ns/mnt") || link("proc/100/ns/mnt", "proc/101/ns/mnt"))
+		abort();
+	expect(strstr(look(2), "  /theirs (of process 103)\n"), "%s", shown(status_table));
+	expect(searches == 1, "%u searches", searches);
+	/* gone, and nobody else is there */
+	for (i = 103; i < 160; i += 3)
+		put_process(i, 100, "");
+	expect(strstr(look(2), "(not mounted anywhere"), "%s", shown(status_table));
+	return 0;
+}
+
+/* mounts that come without end do not have it search without end */
+static int searching_has_a_limit(void)
+{
+	char name[32];
+	int i;
+
+	put_crowd();
+	search_time = 1000000000;
+	look(1);
+	expect(searches == 1, "%u searches", searches);
+	for (i = 1; i < 20; i++) {
+		snprintf(name, sizeof(name), "erofs-%d", i);
+		put_zeropage(name, "0:45\n");
+		look(1);
+		expect(!searches, "%u searches after %d s", searches, i);
+	}
+	look(1);
+	expect(searches == 1, "%u searches", searches);
 	return 0;
 }
 
@@ -282,7 +436,7 @@ static int names_are_data(void)
 	put_zeropage("loop0", "7:0\n");
 	put("proc/self/mountinfo",
 	    "31 20 7:0 / /\"\\134\033[2J\\012\xc3\xa4\xff\xc3 ro - erofs /dev/loop0 ro\n");
-	expect(!status_collect(&status), "collect");
+	expect(!status_collect(&status, &known), "collect");
 	text = shown(status_json);
 	expect(strstr(text, "\"/\\\"\\\\\\u001b[2J\\u000a\xc3\xa4\\ufffd\\ufffd\""), "%s", text);
 	text = shown(status_table);
@@ -304,19 +458,19 @@ static int malformed(void)
 		fresh();
 		put_zeropage("loop0", "7:0\n");
 		put("proc/self/mountinfo", lines[i]);
-		expect(!status_collect(&status), "%s", lines[i]);
+		expect(!status_collect(&status, &known), "%s", lines[i]);
 		expect(status.nr_fs == 1 && !status.fs[0].nr_points, "%s", lines[i]);
 	}
 	put("sys/fs/erofs/loop0/zeropage/zero_pages", "many\n");
 	put("sys/fs/erofs/loop0/zeropage/dev", "many\n");
 	status_free(&status);
-	expect(!status_collect(&status) && status.nr_fs == 1, "collect");
+	expect(!status_collect(&status, &known) && status.nr_fs == 1, "collect");
 	expect(!status.fs[0].has_zeropage && !status.fs[0].major, "believed");
 	/* a folder that is on its way */
 	unlink("sys/fs/erofs/loop0/zeropage/huge");
 	put("sys/fs/erofs/loop0/zeropage/zero_pages", "");
 	status_free(&status);
-	expect(!status_collect(&status) && !status.fs[0].has_zeropage, "half");
+	expect(!status_collect(&status, &known) && !status.fs[0].has_zeropage, "half");
 	return 0;
 }
 
@@ -324,7 +478,7 @@ static int mountinfo_is_needed(void)
 {
 	fresh();
 	unlink("proc/self/mountinfo");
-	expect(status_collect(&status) < 0, "collect");
+	expect(status_collect(&status, &known) < 0, "collect");
 	return 0;
 }
 
@@ -338,7 +492,7 @@ static int some_are_selected(void)
 	put_zeropage("loop1", "7:1\n");
 	put_zeropage("loop2", "7:2\n");
 	put("proc/self/mountinfo", "31 20 7:0 / /a ro - erofs /dev/loop0 ro\n");
-	expect(!status_collect(&status) && !status_select(&status, names, 2), "select");
+	expect(!status_collect(&status, &known) && !status_select(&status, names, 2), "select");
 	expect(status.nr_fs == 2 && !strcmp(status.fs[1].name, "loop1"), "%zu", status.nr_fs);
 	expect(status_select(&status, names, 4) == none, "none");
 	expect(status_select(&status, names + 3, 1) == here && !status.nr_fs, "here");
@@ -355,13 +509,20 @@ int main(void)
 		{ "switched-off", switched_off },
 		{ "module-is-not-ours", module_is_not_ours },
 		{ "other-namespaces", other_namespaces },
+		{ "lost-is-searched-for-once", lost_is_searched_for_once },
+		{ "new-mount-is-found-at-once", new_mount_is_found_at_once },
+		{ "process-ends", process_ends },
+		{ "searching-has-a-limit", searching_has_a_limit },
 		{ "names-are-data", names_are_data },
 		{ "malformed", malformed },
 		{ "mountinfo-is-needed", mountinfo_is_needed },
 		{ "some-are-selected", some_are_selected },
 	};
-	int ret = ktap_main(cases);
+	int ret;
 
+	status_clock = fake_clock;
+	ret = ktap_main(cases);
 	status_free(&status);
+	status_forget(&known);
 	return ret;
 }
