@@ -5,29 +5,10 @@
 
 #include "status.h"
 
-/* the length of the UTF-8 character at @s, or 0 if there is none */
-static size_t utf8_length(const unsigned char *s)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = *s < 0x80 ? 1 : *s < 0xc0 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 :
-		*s < 0xf8 ? 4 : 0;
-	uint32_t c = len > 1 ? *s & (0x7f >> len) : *s;
-	size_t i;
-
-	for (i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (!len || c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	return len;
-}
-
 /* paths are bytes, JSON is characters: what is none becomes U+FFFD */
 static void print_string(FILE *out, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	uint32_t c;
 	size_t len;
 
 	if (!text) {
@@ -35,16 +16,16 @@ static void print_string(FILE *out, const char *text)
 		return;
 	}
 	fputc('"', out);
-	for (; *s; s += len ? len : 1) {
-		len = utf8_length(s);
+	for (; *text; text += len ? len : 1) {
+		len = status_character(text, &c);
 		if (!len)
 			fputs("\\ufffd", out);
-		else if (*s == '"' || *s == '\\')
-			fprintf(out, "\\%c", *s);
-		else if (*s < 0x20 || *s == 0x7f)
-			fprintf(out, "\\u%04x", *s);
+		else if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", *text);
+		else if (status_is_control(c))
+			fprintf(out, "\\u%04x", c);
 		else
-			fwrite(s, 1, len, out);
+			fwrite(text, 1, len, out);
 	}
 	fputc('"', out);
 }

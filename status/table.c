@@ -24,16 +24,25 @@ char *status_size(uint64_t bytes, char text[16])
 	return text;
 }
 
-/* a terminal must not be made to obey the name of a folder */
+/*
+ * A terminal must not be made to obey the name of a folder: neither by the control
+ * characters that everybody knows nor by those from U+0080 on, nor by single bytes that
+ * are such where the terminal does not expect UTF-8.
+ */
 static void print_path(FILE *out, const char *path)
 {
-	for (; *path; path++) {
-		const unsigned char c = *path;
+	uint32_t c;
+	size_t len;
 
-		if (c < 0x20 || c == 0x7f)
-			fprintf(out, "\\%03o", c);
-		else
-			fputc(c, out);
+	while (*path) {
+		len = status_character(path, &c);
+		if (len && !status_is_control(c)) {
+			fwrite(path, 1, len, out);
+			path += len;
+			continue;
+		}
+		for (len += !len; len; len--)
+			fprintf(out, "\\%03o", (unsigned char)*path++);
 	}
 }
 
