@@ -192,6 +192,11 @@ publish_template() {
 	rm -rf "$new"
 }
 
+# quote_word TEXT - a word of a shell command
+quote_word() {
+	printf "'%s'\n" "${1//\'/\'\\\'\'}"
+}
+
 # quote_option TEXT - a value in a QEMU option, where a comma is written twice
 quote_option() {
 	printf '%s\n' "${1//,/,,}"
