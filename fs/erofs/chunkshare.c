@@ -299,7 +299,7 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 	/* nothing is mapped that could not be unmapped again */
 	if (erofs_chunk_find(inode, vmf->pgoff, false, &run) <= 0 ||
 	    erofs_chunk_region_use(inode, vmf->pgoff, false))
-		return filemap_fault(vmf);
+		return erofs_cached_fault(vmf);
 
 	mapping = run.file->f_mapping;
 	folio = filemap_get_folio(mapping, run.page);

@@ -51,16 +51,21 @@ static bool erofs_zeropage_allowed(struct vm_area_struct *vma)
 		!(vma->vm_flags & (VM_WRITE | VM_MAYWRITE));
 }
 
+/* did the fault find a marker of userfaultfd's write protection, not an empty entry? */
+static bool erofs_found_marker(struct vm_fault *vmf)
+{
+	return (vmf->flags & FAULT_FLAG_ORIG_PTE_VALID) && !pte_none(vmf->orig_pte);
+}
+
 /*
- * A fault that found a marker instead of an empty entry (userfaultfd write
- * protection) has to keep it, which only the page-cache path does: a zero PTE
- * would not be installed over it and the fault would come back for ever.
+ * A fault that found a marker has to keep it, which only the page-cache path does: a
+ * zero PTE would not be installed over it and the fault would come back for ever.
  */
 bool erofs_zeropage_wanted(struct vm_fault *vmf)
 {
 	if (!erofs_zeropage_active(erofs_file_inode(vmf->vma->vm_file)))
 		return false;
-	if ((vmf->flags & FAULT_FLAG_ORIG_PTE_VALID) && !pte_none(vmf->orig_pte))
+	if (erofs_found_marker(vmf))
 		return false;
 	return erofs_zeropage_allowed(vmf->vma);
 }
@@ -157,6 +162,32 @@ void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
 	trace_erofs_hole_fault(inode, vmf->pgoff, first, nr, write);
 }
 
+/**
+ * erofs_cached_fault - have a fault served by the page cache of the file
+ * @vmf: the fault
+ *
+ * filemap_fault() looks at the entry of a page that is not cached once more if the
+ * memory is locked, and leaves the fault if it is not empty: somebody else has mapped
+ * the page.  A marker that the fault came with is not empty either, and it stays until
+ * the page is mapped, so that the fault would come back for ever: a hole is cached by
+ * nobody else.  Whether the entry is still the one that the fault came with is asked
+ * under the page table's lock before anything is mapped.  So the second look may be
+ * left out here, as it is where there was no page table.
+ *
+ * Return: as of vm_operations_struct.fault.
+ */
+vm_fault_t erofs_cached_fault(struct vm_fault *vmf)
+{
+	vm_fault_t ret;
+
+	if (!erofs_found_marker(vmf))
+		return filemap_fault(vmf);
+	vmf->flags &= ~FAULT_FLAG_ORIG_PTE_VALID;
+	ret = filemap_fault(vmf);
+	vmf->flags |= FAULT_FLAG_ORIG_PTE_VALID;
+	return ret;
+}
+
 /* data, and all that the zero page is not to serve */
 static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
 {
@@ -167,7 +198,7 @@ static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
 		return erofs_chunk_fault(vmf);
 	if (in_file && erofs_zeropage_active(inode))
 		ret = erofs_readahead_fault(vmf);
-	return ret & VM_FAULT_RETRY ? ret : ret | filemap_fault(vmf);
+	return ret & VM_FAULT_RETRY ? ret : ret | erofs_cached_fault(vmf);
 }
 
 /**

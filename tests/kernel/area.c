@@ -522,6 +522,7 @@ void area_arguments(int argc, char **argv)
 	for (at = 1; only && at < argc && !strncmp(argv[at], "--", 2); at++) {
 		if (!strcmp(argv[at], "--stock")) {
 			file.active = false;
+			file.stock = true;
 		} else if (!strcmp(argv[at], "--off")) {
 			file.active = false;
 			if (write_string(SWITCH, "N"))

@@ -22,6 +22,7 @@ struct file_under_test {
 	size_t chunk;		/* bytes a chunk */
 	unsigned char *is_hole;	/* for each page: it has to be one */
 	bool active;		/* holes are served by the zero page */
+	bool stock;		/* the module is not ours */
 	bool chunks;		/* data is that of the device: what the file caches is not used */
 	bool huge;		/* and those as large as a page table by a huge one */
 };

@@ -254,6 +254,27 @@ static int holes_are_zero_pages(void)
 	return same_bytes(b, RAM);
 }
 
+/* pages of the shared cache are brought in for locked memory: see uffd-locked.c */
+static int locked_uffd_wp_marker_does_not_loop(void)
+{
+	struct map m = reference(RAM);
+	size_t hole = 0, data = 0, i;
+	char command[PATH_MAX];
+
+	for (i = 0; i < m.size / page && !(hole && data); i++)
+		if (m.p[i * page])
+			data = i;
+		else if (!memcmp(m.p + i * page, m.p + i * page + 1, page - 1))
+			hole = i;
+	expect(!share("/disk0", "a"), "mount");
+	drop_caches();
+	snprintf(command, sizeof(command), "/in/uffd-locked /m/a/" RAM " %zu", hole);
+	expect(!system(command), "a hole");
+	snprintf(command, sizeof(command), "/in/uffd-locked /m/a/" RAM " %zu", data);
+	expect(!system(command), "data");
+	return 0;
+}
+
 /* ---- who does not share ---- */
 
 static int not_without_the_option(void)
@@ -668,6 +689,7 @@ static const struct sharing_case cases[] = {
 	{ "direct-reads-bypass", direct_reads_bypass,
 	  "shared files cannot be opened for direct reads" },
 	{ "holes-are-zero-pages", holes_are_zero_pages, NULL },
+	{ "locked-uffd-wp-marker-does-not-loop", locked_uffd_wp_marker_does_not_loop, NULL },
 	{ "not-without-the-option", not_without_the_option, NULL },
 	{ "not-with-another-domain", not_with_another_domain, NULL },
 	{ "device-keeps-its-domain", device_keeps_its_domain,

@@ -326,6 +326,37 @@ static int uffd_wp_async_after_read(struct area *a)
 	return track_writes(a, true);
 }
 
+/*
+ * In locked memory, where nothing is mapped before it is touched, and nothing is cached:
+ * see uffd-locked.c, which has the negative, too.
+ */
+static int uffd_wp_locked(struct area *a)
+{
+	int fd = uffd_open(UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED);
+	char byte;
+	size_t i;
+
+	expect(fd >= 0, "userfaultfd: %s", strerror(errno));
+	if (a->special)
+		return refused(fd, a);
+	alarm(20);	/* a fault that loops ends here */
+	expect(!mlock2(a->p, a->nr * file.page, MLOCK_ONFAULT), "mlock2");
+	expect(!uffd_register(fd, a, UFFDIO_REGISTER_MODE_WP), "register");
+	expect(!uffd_protect(fd, a, true), "protect");
+	for (i = 0; i < a->nr; i++) {
+		/* in stock's hands it only ends if the page is cached */
+		if (file.stock)
+			expect(pread(file.fd, &byte, 1, (a->index + i) * file.page) == 1,
+			       "read");
+		area_peek(a, i);
+	}
+	for (i = 0; i < a->nr; i += 3)
+		area_write(a, i, 33);
+	expect_ok(check_written(a, 0));
+	close(fd);
+	return area_check(a);
+}
+
 /* what was written since the last scan, which protects again: a live snapshot */
 static int uffd_wp_rounds(struct area *a)
 {
@@ -572,6 +603,7 @@ static const struct area_case cases[] = {
 	  .flags = MAP_SHARED },
 	{ .name = "uffd-wp-async", .run = uffd_wp_async, .caches = true },
 	{ .name = "uffd-wp-async-after-read", .run = uffd_wp_async_after_read, .caches = true },
+	{ .name = "uffd-wp-locked", .run = uffd_wp_locked, .caches = true },
 	{ .name = "uffd-wp-rounds", .run = uffd_wp_rounds, .caches = true },
 	{ .name = "uffd-wp-fork", .run = uffd_wp_fork, .caches = true },
 	{ .name = "uffd-other-modes", .run = uffd_other_modes },
