@@ -9,7 +9,8 @@
  *
  * filemap_fault() looks at the page table once more if the memory is locked and the page
  * is not cached.  It takes the marker for a page that somebody else has mapped meanwhile:
- * the fault has nothing to do and comes back for ever.
+ * the fault has nothing to do and comes back for ever.  The series mm-LINE of "make patches"
+ * mends it.
  *
  * Exit status: 0 if the read ended, 1 if it did not.
  */
