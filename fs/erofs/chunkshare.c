@@ -278,6 +278,29 @@ int erofs_chunk_find(struct inode *inode, pgoff_t index, bool cached,
 	return 1;
 }
 
+/*
+ * If a fault may be repeated, give up the lock that it holds and have its page in memory;
+ * if it must not wait, only let go of @folio.  False if the fault has been repeated.
+ */
+static bool erofs_chunk_unlock_fault(struct vm_fault *vmf, struct folio *folio)
+{
+	struct file *file = vmf->vma->vm_file;
+	const pgoff_t index = vmf->pgoff;
+
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
+		folio_put(folio);
+		return true;
+	}
+	if (!fault_flag_allow_retry_first(vmf->flags))
+		return false;
+	get_file(file);
+	release_fault_lock(vmf);
+	folio_put(folio);
+	erofs_chunk_wait(file, index);
+	fput(file);
+	return true;
+}
+
 /**
  * erofs_chunk_fault - ->fault of shared files, for what is not a hole
  * @vmf: the fault, within the file
@@ -293,47 +316,51 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 	struct inode *inode = file_inode(file);
 	struct erofs_chunk_run run = { .nr = 1 };
 	struct address_space *mapping;
-	vm_fault_t major = 0;
 	struct folio *folio;
+	vm_fault_t major;
+	int data;
 
+	data = erofs_chunk_find(inode, vmf->pgoff, true, &run);
+	if (data == -EAGAIN) {
+		major = erofs_index_fault(vmf, vmf->pgoff, vmf->pgoff + 1);
+		if (major)
+			return major;
+		run.nr = 1;
+		data = erofs_chunk_find(inode, vmf->pgoff, false, &run);
+	}
 	/* nothing is mapped that could not be unmapped again */
-	if (erofs_chunk_find(inode, vmf->pgoff, false, &run) <= 0 ||
-	    erofs_chunk_region_use(inode, vmf->pgoff, false))
+	if (data <= 0 || erofs_chunk_region_use(inode, vmf->pgoff, false))
 		return erofs_cached_fault(vmf);
 
 	mapping = run.file->f_mapping;
 	folio = filemap_get_folio(mapping, run.page);
+	major = erofs_readahead_fault(vmf, folio);
+	if (major & VM_FAULT_RETRY) {
+		if (!IS_ERR(folio))
+			folio_put(folio);
+		return major;
+	}
 	if (IS_ERR(folio)) {
-		major = VM_FAULT_MAJOR;
-		erofs_readahead_around(vmf);
 		folio = filemap_get_folio(mapping, run.page);
+		if (IS_ERR(folio) && (vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
+			return major | VM_FAULT_RETRY;
 		if (IS_ERR(folio))
 			folio = erofs_chunk_read_folio(file, &run);
 		if (IS_ERR(folio))
 			return vmf_error(PTR_ERR(folio));
-	} else {
-		erofs_readahead_used(file, folio, vmf->pgoff, 1);
 	}
 
+	/* do not have others wait for the mm, who wait for no page */
 	if (!folio_trylock(folio)) {
-		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
-			folio_put(folio);
-			return VM_FAULT_RETRY;
-		}
-		/* do not have others wait for the mm, who wait for no page */
-		if (fault_flag_allow_retry_first(vmf->flags)) {
-			get_file(file);
-			release_fault_lock(vmf);
-			folio_wait_locked_killable(folio);
-			folio_put(folio);
-			fput(file);
+		if (erofs_chunk_unlock_fault(vmf, folio))
 			return major | VM_FAULT_RETRY;
-		}
 		folio_lock(folio);
 	}
 	if (folio->mapping == mapping && !folio_test_uptodate(folio)) {
 		/* once more, now for the error */
 		folio_unlock(folio);
+		if (erofs_chunk_unlock_fault(vmf, folio))
+			return major | VM_FAULT_RETRY;
 		folio_put(folio);
 		folio = erofs_chunk_read_folio(file, &run);
 		if (IS_ERR(folio))

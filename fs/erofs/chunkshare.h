@@ -98,9 +98,10 @@ vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 extern const struct address_space_operations erofs_chunk_aops;
 
 pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
-			      pgoff_t mark);
+			      pgoff_t mark, bool cached);
 struct folio *erofs_chunk_read_folio(struct file *file,
 				     const struct erofs_chunk_run *run);
+void erofs_chunk_wait(struct file *file, pgoff_t index);
 ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to);
 int erofs_chunk_fadvise(struct file *file, loff_t pos, loff_t len, int advice);
 
@@ -147,10 +148,12 @@ static inline vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf,
 }
 
 static inline pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index,
-					    pgoff_t nr, pgoff_t mark)
+					    pgoff_t nr, pgoff_t mark, bool cached)
 {
 	return index;
 }
+
+static inline void erofs_chunk_wait(struct file *file, pgoff_t index) {}
 
 static inline ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to)
 {

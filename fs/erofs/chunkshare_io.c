@@ -153,13 +153,14 @@ static pgoff_t erofs_chunk_read_run(struct file *file, const struct erofs_chunk_
  * @nr: how many
  * @mark: page that, when it is used, has those behind them read, see
  *	erofs_readahead_used(), or one that is none of them
+ * @cached: go no further than where the chunk index is in memory
  *
  * Errors are left to who needs the pages.  Best called with requests plugged.
  *
  * Return: the page after the last that is cached now, or on its way.
  */
 pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
-			      pgoff_t mark)
+			      pgoff_t mark, bool cached)
 {
 	struct inode *inode = file_inode(file);
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
@@ -173,7 +174,7 @@ pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 		struct erofs_chunk_run run = {
 			.nr = part + EROFS_CHUNK_AROUND - 1,
 		};
-		int data = erofs_chunk_find(inode, index, false, &run);
+		int data = erofs_chunk_find(inode, index, cached, &run);
 
 		if (data < 0 || (data && erofs_chunk_region_use(inode, index, true)))
 			break;
@@ -253,6 +254,23 @@ struct folio *erofs_chunk_read_folio(struct file *file,
 		return folio;
 	folio_put(folio);
 	return ERR_PTR(err);
+}
+
+/**
+ * erofs_chunk_wait - have a page of a file in the cache, or its error known
+ * @file: a shared file
+ * @index: the page; nothing is done if it is none that is shared
+ */
+void erofs_chunk_wait(struct file *file, pgoff_t index)
+{
+	struct erofs_chunk_run run = { .nr = 1 };
+	struct folio *folio;
+
+	if (erofs_chunk_find(file_inode(file), index, false, &run) <= 0)
+		return;
+	folio = erofs_chunk_read_folio(file, &run);
+	if (!IS_ERR(folio))
+		folio_put(folio);
 }
 
 /* the folio of page @index, which read() of the pages from @first to @end wants */
@@ -375,7 +393,7 @@ static void erofs_chunk_advise(struct file *file, pgoff_t index, pgoff_t end,
 		if (data < 0)
 			break;
 		if (data && need)
-			erofs_chunk_readahead(file, index, run.nr, ULONG_MAX);
+			erofs_chunk_readahead(file, index, run.nr, ULONG_MAX, false);
 		else if (data)
 			invalidate_mapping_pages(run.file->f_mapping, run.page,
 						 run.page + run.nr - 1);

@@ -14,10 +14,11 @@
 #include "internal.h"
 #include "zeropage.h"
 
-/* what @pos of a buffer's mapping holds, for the functions below */
-static inline void *erofs_buf_cached(struct erofs_buf *buf, erofs_off_t pos)
+/* a page of metadata if it is in memory; -EAGAIN if it is not */
+static inline struct folio *erofs_meta_folio_cached(struct address_space *mapping,
+						    pgoff_t index)
 {
-	struct folio *folio = filemap_get_folio(buf->mapping, pos >> PAGE_SHIFT);
+	struct folio *folio = filemap_get_folio(mapping, index);
 
 	if (IS_ERR(folio))
 		return ERR_PTR(-EAGAIN);
@@ -25,6 +26,16 @@ static inline void *erofs_buf_cached(struct erofs_buf *buf, erofs_off_t pos)
 		folio_put(folio);
 		return ERR_PTR(-EAGAIN);
 	}
+	return folio;
+}
+
+/* what @pos of a buffer's mapping holds, for the functions below */
+static inline void *erofs_buf_cached(struct erofs_buf *buf, erofs_off_t pos)
+{
+	struct folio *folio = erofs_meta_folio_cached(buf->mapping, pos >> PAGE_SHIFT);
+
+	if (IS_ERR(folio))
+		return ERR_CAST(folio);
 	buf->page = folio_file_page(folio, pos >> PAGE_SHIFT);
 	buf->base = kmap_local_page(buf->page);
 	return buf->base + offset_in_page(pos);
@@ -86,6 +97,12 @@ static inline int erofs_shared_xattr_metabuf(struct erofs_buf *buf,
 static inline void *erofs_inode_meta(struct erofs_buf *buf, erofs_off_t pos)
 {
 	return erofs_bread(buf, pos, EROFS_KMAP);
+}
+
+/* the page of its page cache that @pos is in */
+static inline pgoff_t erofs_inode_meta_index(struct erofs_buf *buf, erofs_off_t pos)
+{
+	return pos >> PAGE_SHIFT;
 }
 
 static inline bool erofs_inode_meta_cached(struct erofs_buf *buf, erofs_off_t pos)
@@ -230,6 +247,12 @@ static inline int erofs_shared_xattr_metabuf(struct erofs_buf *buf,
 static inline void *erofs_inode_meta(struct erofs_buf *buf, erofs_off_t pos)
 {
 	return erofs_bread(buf, pos, true);
+}
+
+/* the page of its page cache that @pos is in */
+static inline pgoff_t erofs_inode_meta_index(struct erofs_buf *buf, erofs_off_t pos)
+{
+	return (buf->off + pos) >> PAGE_SHIFT;
 }
 
 /* the cache of file-backed mounts' metadata cannot be read ahead */

@@ -28,17 +28,21 @@ struct erofs_chunk_index {
 	struct erofs_buf buf;
 	erofs_off_t pos;	/* of the entry of chunk 0 on the metadata device, bytes */
 	u64 nr;			/* entries, one a chunk */
-	pgoff_t page;		/* of the metadata device, that @buf holds if any */
+	pgoff_t page;		/* of the page cache that @buf is of, if it holds any */
 	unsigned int unit;	/* bytes an entry */
 	unsigned int bits;	/* chunk size, log2 bytes */
+	bool cached;		/* no entries but those in memory are looked at ... */
+	bool missing;		/* ... and there it was that one was not */
 };
 
 static int erofs_chunk_index_init(struct erofs_chunk_index *ci,
-				  struct inode *inode)
+				  struct inode *inode, bool cached)
 {
 	struct erofs_inode *vi = EROFS_I(inode);
 
 	ci->inode = inode;
+	ci->cached = cached;
+	ci->missing = false;
 	ci->buf = __EROFS_BUF_INITIALIZER;
 	ci->unit = vi->chunkformat & EROFS_CHUNK_FORMAT_INDEXES ?
 		sizeof(struct erofs_inode_chunk_index) :
@@ -98,12 +102,17 @@ static void erofs_chunk_index_readahead(struct erofs_chunk_index *ci,
 static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk)
 {
 	erofs_off_t pos = ci->pos + chunk * ci->unit;
-	pgoff_t index = pos >> PAGE_SHIFT;
+	pgoff_t index = erofs_inode_meta_index(&ci->buf, pos);
 
-	/* a run is often asked for that ends in the next page of the index */
-	if (!ci->buf.page || ci->page != index)
+	if (!ci->buf.page || ci->page != index) {
+		ci->page = index;
+		if (ci->cached) {
+			erofs_put_metabuf(&ci->buf);
+			return erofs_inode_meta_cached_at(&ci->buf, pos);
+		}
+		/* a run is often asked for that ends in the next page of the index */
 		erofs_chunk_index_readahead(ci, pos);
-	ci->page = index;
+	}
 	return erofs_inode_meta(&ci->buf, pos);
 }
 
@@ -132,7 +141,17 @@ static unsigned int erofs_entries_run(struct erofs_chunk_index *ci,
 	return i;
 }
 
-/* move *@chunk up to the first chunk below @end that is not like @hole, or to @end */
+/* is it that no more is known, where no more than what is in memory is looked at? */
+static bool erofs_index_missing(struct erofs_chunk_index *ci, const void *entry)
+{
+	ci->missing = ci->cached && entry == ERR_PTR(-EAGAIN);
+	return ci->missing;
+}
+
+/*
+ * Move *@chunk up to the first chunk below @end that is not like @hole, or to @end, or
+ * to the first that nothing is known of.
+ */
 static int erofs_chunks_forward(struct erofs_chunk_index *ci, u64 *chunk,
 				u64 end, bool hole)
 {
@@ -140,6 +159,8 @@ static int erofs_chunks_forward(struct erofs_chunk_index *ci, u64 *chunk,
 		void *entry = erofs_chunk_entry(ci, *chunk);
 		unsigned int nr, run;
 
+		if (erofs_index_missing(ci, entry))
+			break;
 		if (IS_ERR(entry))
 			return PTR_ERR(entry);
 		nr = min_t(u64, end - *chunk,
@@ -152,13 +173,15 @@ static int erofs_chunks_forward(struct erofs_chunk_index *ci, u64 *chunk,
 	return 0;
 }
 
-/* lower *@chunk, but not below @first, as long as the chunk before it is a hole */
+/* lower *@chunk, but not below @first, as long as the chunk before it is known as a hole */
 static int erofs_chunks_backward(struct erofs_chunk_index *ci, u64 *chunk,
 				 u64 first)
 {
 	while (*chunk > first) {
 		void *entry = erofs_chunk_entry(ci, *chunk - 1);
 
+		if (erofs_index_missing(ci, entry))
+			break;
 		if (IS_ERR(entry))
 			return PTR_ERR(entry);
 		if (!erofs_entry_is_hole(ci, entry))
@@ -208,7 +231,7 @@ static int erofs_data_end(struct erofs_chunk_index *ci, pgoff_t index,
 		err = erofs_hole_end(ci, index, &hole_end);
 		if (err)
 			return err;
-		if (hole_end > index) {
+		if (hole_end > index || ci->missing) {
 			*end = index;
 			break;
 		}
@@ -272,14 +295,13 @@ int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
 	void *entry;
 	int ret;
 
-	ret = erofs_chunk_index_init(&ci, inode);
+	ret = erofs_chunk_index_init(&ci, inode, cached);
 	if (ret)
 		return ret;
 	pages = 1UL << (ci.bits - PAGE_SHIFT);
 	chunk = erofs_chunk_of_page(&ci, index);
 	skip = index & (pages - 1);
-	entry = cached ? erofs_inode_meta_cached_at(&ci.buf, ci.pos + chunk * ci.unit) :
-		erofs_chunk_entry(&ci, chunk);
+	entry = erofs_chunk_entry(&ci, chunk);
 	if (IS_ERR(entry))
 		return PTR_ERR(entry);
 
@@ -299,7 +321,7 @@ int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
 	return ret;
 }
 
-/* erofs_hole_run() where no page holds more than one chunk */
+/* erofs_hole_run_at() where no page holds more than one chunk */
 static int erofs_whole_chunks_run(struct erofs_chunk_index *ci, pgoff_t index,
 				  pgoff_t *end)
 {
@@ -326,24 +348,25 @@ static bool erofs_in_extents(struct inode *inode)
 }
 
 /**
- * erofs_hole_run - find how far a hole, or data, goes on from a page
+ * erofs_hole_run_at - find how far a hole, or data, goes on from a page
  * @inode: an inode that erofs_may_have_holes()
  * @index: the page to start from, which must lie within the file
  * @end: in: the page after the last that matters; out: that after the run
+ * @cached: look no further than where the chunk index, or the extents, are in memory
  *
- * Context: may sleep and read metadata.
- * Return: 1 for a hole, 0 for data, a negative error if the chunk index could not
- * be read.
+ * Context: may sleep; reads metadata, and waits for that, unless @cached.
+ * Return: 1 for a hole, 0 for data, -EAGAIN if @cached and nothing is known of the page,
+ * another negative error if the chunk index could not be read.
  */
-int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
+int erofs_hole_run_at(struct inode *inode, pgoff_t index, pgoff_t *end, bool cached)
 {
 	struct erofs_chunk_index ci;
 	pgoff_t hole_end = *end;
 	int ret;
 
 	if (erofs_in_extents(inode))
-		return erofs_zip_hole_run(inode, index, end);
-	ret = erofs_chunk_index_init(&ci, inode);
+		return erofs_zip_hole_run(inode, index, end, cached);
+	ret = erofs_chunk_index_init(&ci, inode, cached);
 	if (!ret && ci.bits >= PAGE_SHIFT) {
 		ret = erofs_whole_chunks_run(&ci, index, end);
 		erofs_put_metabuf(&ci.buf);
@@ -354,6 +377,8 @@ int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
 	if (!ret && hole_end > index) {
 		*end = hole_end;
 		ret = 1;
+	} else if (ci.missing) {
+		ret = -EAGAIN;
 	} else if (!ret) {
 		ret = erofs_data_end(&ci, index + 1, end);
 	}
@@ -367,28 +392,31 @@ int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
  * @index: the page, which must lie within the file
  * @first: in: the first page that matters; out: the first of the hole
  * @end: in: the page after the last that matters; out: that after the hole
+ * @cached: look no further than where the chunk index, or the extents, are in memory
  *
  * *@first and *@end are undefined unless 1 is returned.
  *
- * Context: may sleep and read metadata.
- * Return: 1 if the page lies in a hole; 0 if it does not; a negative error if the
- * chunk index could not be read.
+ * Context: may sleep; reads metadata, and waits for that, unless @cached.
+ * Return: 1 if the page lies in a hole; 0 if it does not; -EAGAIN if @cached and nothing
+ * is known of the page; another negative error if the chunk index could not be read.
  */
 int erofs_hole_around(struct inode *inode, pgoff_t index, pgoff_t *first,
-		      pgoff_t *end)
+		      pgoff_t *end, bool cached)
 {
 	struct erofs_chunk_index ci;
 	u64 chunk;
 	int err;
 
 	if (erofs_in_extents(inode))
-		return erofs_zip_hole_around(inode, index, first, end);
-	err = erofs_chunk_index_init(&ci, inode);
+		return erofs_zip_hole_around(inode, index, first, end, cached);
+	err = erofs_chunk_index_init(&ci, inode, cached);
 	if (err)
 		return err;
 	chunk = erofs_chunk_of_page(&ci, index);
 	err = erofs_hole_end(&ci, index, end);
-	if (!err && *end > index) {
+	if (ci.missing && *end == index) {
+		err = -EAGAIN;
+	} else if (!err && *end > index) {
 		err = erofs_chunks_backward(&ci, &chunk,
 					    erofs_chunk_of_page(&ci, *first));
 		*first = max_t(u64, *first, erofs_page_from_chunk(&ci, chunk));

@@ -23,11 +23,17 @@ static inline bool erofs_may_have_holes(struct inode *inode)
 		 erofs_inode_is_data_compressed(layout));
 }
 
-int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end);
+int erofs_hole_run_at(struct inode *inode, pgoff_t index, pgoff_t *end, bool cached);
 int erofs_hole_around(struct inode *inode, pgoff_t index, pgoff_t *first,
-		      pgoff_t *end);
-int erofs_zip_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end);
+		      pgoff_t *end, bool cached);
+int erofs_zip_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end, bool cached);
 int erofs_zip_hole_around(struct inode *inode, pgoff_t index, pgoff_t *first,
-			  pgoff_t *end);
+			  pgoff_t *end, bool cached);
+
+/* erofs_hole_run_at() by who may wait */
+static inline int erofs_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
+{
+	return erofs_hole_run_at(inode, index, end, false);
+}
 
 #endif	/* __EROFS_HOLE_H */

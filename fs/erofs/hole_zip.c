@@ -17,7 +17,18 @@ struct erofs_extents {
 	struct inode *inode;
 	struct erofs_map_blocks map;	/* the extent that was found last ... */
 	u64 end;			/* ... and its end, bytes */
+	bool missing;			/* an extent is not in memory, see erofs_hole_run_at() */
 };
+
+/* the first use of a file reads more than its extents: not if @cached */
+static int erofs_extents_init(struct erofs_extents *ext, struct inode *inode, bool cached)
+{
+	*ext = (struct erofs_extents) { .inode = inode };
+	ext->map.buf.cached = cached;
+	if (cached && !test_bit(EROFS_I_Z_INITED_BIT, &EROFS_I(inode)->flags))
+		return -EAGAIN;
+	return 0;
+}
 
 /* find the extent of @pos; returns 1 for a hole, 0 for data, or an error */
 static int erofs_extent_find(struct erofs_extents *ext, u64 pos)
@@ -27,6 +38,7 @@ static int erofs_extent_find(struct erofs_extents *ext, u64 pos)
 
 	map->m_la = pos;
 	err = z_erofs_map_blocks_iter(ext->inode, map, EROFS_GET_BLOCKS_FIEMAP);
+	ext->missing = err == -EAGAIN && map->buf.cached;
 	if (err)
 		return err;
 	if (check_add_overflow(map->m_la, map->m_llen, &ext->end) ||
@@ -35,13 +47,18 @@ static int erofs_extent_find(struct erofs_extents *ext, u64 pos)
 	return !(map->m_flags & (EROFS_MAP_MAPPED | EROFS_MAP_FRAGMENT));
 }
 
-/* move *@pos up to the first byte below @end that is not like @hole, or to @end */
+/*
+ * Move *@pos up to the first byte below @end that is not like @hole, or to @end, or to
+ * the first that nothing is known of.
+ */
 static int erofs_extents_forward(struct erofs_extents *ext, u64 *pos, u64 end,
 				 bool hole)
 {
 	while (*pos < end) {
 		int ret = erofs_extent_find(ext, *pos);
 
+		if (ext->missing)
+			break;
 		if (ret < 0)
 			return ret;
 		if (ret != hole)
@@ -52,12 +69,14 @@ static int erofs_extents_forward(struct erofs_extents *ext, u64 *pos, u64 end,
 	return 0;
 }
 
-/* lower *@pos, but not below @first, as long as the byte before it is of a hole */
+/* lower *@pos, but not below @first, as long as the byte before it is known as a hole's */
 static int erofs_extents_backward(struct erofs_extents *ext, u64 *pos, u64 first)
 {
 	while (*pos > first) {
 		int ret = erofs_extent_find(ext, *pos - 1);
 
+		if (ext->missing)
+			break;
 		if (ret <= 0)
 			return ret;
 		*pos = max(ext->map.m_la, first);
@@ -105,7 +124,7 @@ static int erofs_extents_data_end(struct erofs_extents *ext, pgoff_t index,
 		err = erofs_extents_hole_end(ext, index, &hole_end);
 		if (err)
 			return err;
-		if (hole_end > index) {
+		if (hole_end > index || ext->missing) {
 			*end = index;
 			break;
 		}
@@ -117,24 +136,29 @@ static int erofs_extents_data_end(struct erofs_extents *ext, pgoff_t index,
 }
 
 /**
- * erofs_zip_hole_run - erofs_hole_run() of compressed files
+ * erofs_zip_hole_run - erofs_hole_run_at() of compressed files
  * @inode: a compressed inode
  * @index: the page to start from, which must lie within the file
  * @end: in: the page after the last that matters; out: that after the run
+ * @cached: look no further than where the extents are in memory
  *
- * Context: may sleep and read metadata.
- * Return: 1 for a hole, 0 for data, a negative error if the extents could not be
- * read.
+ * Context: may sleep; reads metadata, and waits for that, unless @cached.
+ * Return: as erofs_hole_run_at().
  */
-int erofs_zip_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
+int erofs_zip_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end, bool cached)
 {
-	struct erofs_extents ext = { .inode = inode };
 	pgoff_t hole_end = *end;
-	int ret = erofs_extents_hole_end(&ext, index, &hole_end);
+	struct erofs_extents ext;
+	int ret = erofs_extents_init(&ext, inode, cached);
 
+	if (ret)
+		return ret;
+	ret = erofs_extents_hole_end(&ext, index, &hole_end);
 	if (!ret && hole_end > index) {
 		*end = hole_end;
 		ret = 1;
+	} else if (ext.missing) {
+		ret = -EAGAIN;
 	} else if (!ret) {
 		ret = erofs_extents_data_end(&ext, index + 1, end);
 	}
@@ -148,19 +172,24 @@ int erofs_zip_hole_run(struct inode *inode, pgoff_t index, pgoff_t *end)
  * @index: the page, which must lie within the file
  * @first: in: the first page that matters; out: the first of the hole
  * @end: in: the page after the last that matters; out: that after the hole
+ * @cached: look no further than where the extents are in memory
  *
- * Context: may sleep and read metadata.
- * Return: 1 if the page lies in a hole; 0 if it does not; a negative error if the
- * extents could not be read.
+ * Context: may sleep; reads metadata, and waits for that, unless @cached.
+ * Return: as erofs_hole_around().
  */
 int erofs_zip_hole_around(struct inode *inode, pgoff_t index, pgoff_t *first,
-			  pgoff_t *end)
+			  pgoff_t *end, bool cached)
 {
-	struct erofs_extents ext = { .inode = inode };
 	u64 pos = (u64)index << PAGE_SHIFT;
-	int err = erofs_extents_hole_end(&ext, index, end);
+	struct erofs_extents ext;
+	int err = erofs_extents_init(&ext, inode, cached);
 
-	if (!err && *end > index) {
+	if (err)
+		return err;
+	err = erofs_extents_hole_end(&ext, index, end);
+	if (ext.missing && *end == index) {
+		err = -EAGAIN;
+	} else if (!err && *end > index) {
 		err = erofs_extents_backward(&ext, &pos, (u64)*first << PAGE_SHIFT);
 		*first = DIV_ROUND_UP_ULL(pos, PAGE_SIZE);
 	}

@@ -191,13 +191,24 @@ vm_fault_t erofs_cached_fault(struct vm_fault *vmf)
 /* data, and all that the zero page is not to serve */
 static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
 {
-	struct inode *inode = erofs_file_inode(vmf->vma->vm_file);
+	struct file *file = vmf->vma->vm_file;
+	struct inode *inode = erofs_file_inode(file);
 	vm_fault_t ret = 0;
 
 	if (in_file && erofs_chunk_shared(inode))
 		return erofs_chunk_fault(vmf);
-	if (in_file && erofs_zeropage_active(inode))
-		ret = erofs_readahead_fault(vmf);
+	if (in_file && erofs_zeropage_active(inode)) {
+		struct folio *folio = filemap_get_folio(file->f_mapping, vmf->pgoff);
+
+		ret = erofs_readahead_fault(vmf, folio);
+		if (!IS_ERR(folio))
+			folio_put(folio);
+		/* nothing is on its way: the core would wait for the index to begin */
+		else if (ret == VM_FAULT_MAJOR && (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) &&
+			 !filemap_range_has_page(file->f_mapping, (loff_t)vmf->pgoff << PAGE_SHIFT,
+						 (loff_t)vmf->pgoff << PAGE_SHIFT))
+			ret |= VM_FAULT_RETRY;
+	}
 	return ret & VM_FAULT_RETRY ? ret : ret | erofs_cached_fault(vmf);
 }
 
@@ -208,6 +219,10 @@ static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
  * A read fault maps the hole around it.  So does a first write, in a smaller window:
  * the core then finds a zero PTE, here and at the writes that tend to follow
  * nearby, and gives out cleared pages without asking us again.
+ *
+ * The hole is looked for in what is in memory of the chunk index.  Whoever has to read
+ * that does so without the lock that the fault holds, if he can: others that change
+ * the mappings of the process do not wait for the device.
  *
  * Return: as of vm_operations_struct.fault.
  */
@@ -220,6 +235,7 @@ vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 	unsigned long window, start, end;
 	pgoff_t base, first, last;
 	vm_fault_t ret;
+	int hole;
 
 	/* past the end, and for an index that cannot be read: their own errors */
 	if (vmf->pgoff >= eof || !erofs_zeropage_wanted(vmf))
@@ -232,7 +248,16 @@ vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 	base = vmf->pgoff - ((vmf->address - start) >> PAGE_SHIFT);
 	first = base;
 	last = min(base + ((end - start) >> PAGE_SHIFT), eof);
-	if (erofs_hole_around(inode, vmf->pgoff, &first, &last) <= 0)
+	hole = erofs_hole_around(inode, vmf->pgoff, &first, &last, true);
+	if (hole == -EAGAIN) {
+		ret = erofs_index_fault(vmf, vmf->pgoff, vmf->pgoff + 1);
+		if (ret)
+			return ret;
+		first = base;
+		last = min(base + ((end - start) >> PAGE_SHIFT), eof);
+		hole = erofs_hole_around(inode, vmf->pgoff, &first, &last, false);
+	}
+	if (hole <= 0)
 		return erofs_data_fault(vmf, true);
 
 	ret = erofs_zeropage_insert(vmf, start + ((first - base) << PAGE_SHIFT),

@@ -77,8 +77,8 @@ ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode);
 struct folio *erofs_new_folio(struct address_space *mapping, pgoff_t index,
 			      pgoff_t nr, unsigned int max_order, gfp_t gfp);
-vm_fault_t erofs_readahead_fault(struct vm_fault *vmf);
-void erofs_readahead_around(struct vm_fault *vmf);
+vm_fault_t erofs_readahead_fault(struct vm_fault *vmf, struct folio *folio);
+vm_fault_t erofs_index_fault(struct vm_fault *vmf, pgoff_t first, pgoff_t end);
 void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index,
 			  pgoff_t nr);
 void erofs_readahead_read(struct file *file, struct folio *folio, pgoff_t index,

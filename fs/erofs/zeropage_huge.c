@@ -78,6 +78,23 @@ void erofs_zeropage_huge_put(struct erofs_zeropage *zp)
 	mutex_unlock(&erofs_huge_lock);
 }
 
+/* 1 if all pages from @first on that a PMD maps are a hole; else as erofs_hole_run_at() */
+static int erofs_is_huge_hole(struct inode *inode, pgoff_t first, bool cached)
+{
+	const pgoff_t end = first + HPAGE_PMD_NR;
+
+	while (first < end) {
+		pgoff_t run = end;
+		int hole = erofs_hole_run_at(inode, first, &run, cached);
+
+		if (hole <= 0)
+			return hole;
+		/* what is known of it may end before it does */
+		first = run;
+	}
+	return 1;
+}
+
 static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
 					    unsigned int order)
 {
@@ -86,7 +103,9 @@ static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
 	unsigned long start = ALIGN_DOWN(vmf->address, PMD_SIZE);
 	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	struct folio *zero;
-	pgoff_t first, end;
+	vm_fault_t ret;
+	pgoff_t first;
+	int hole;
 
 	if (order != PMD_ORDER || start < vma->vm_start ||
 	    start + PMD_SIZE > vma->vm_end)
@@ -100,9 +119,16 @@ static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
 		return VM_FAULT_FALLBACK;
 
 	first = vmf->pgoff - ((vmf->address - start) >> PAGE_SHIFT);
-	end = first + HPAGE_PMD_NR;
-	if (end > eof || erofs_hole_run(inode, first, &end) <= 0 ||
-	    end != first + HPAGE_PMD_NR)
+	if (first + HPAGE_PMD_NR > eof)
+		return VM_FAULT_FALLBACK;
+	hole = erofs_is_huge_hole(inode, first, true);
+	if (hole == -EAGAIN) {
+		ret = erofs_index_fault(vmf, first, first + HPAGE_PMD_NR);
+		if (ret)
+			return ret;
+		hole = erofs_is_huge_hole(inode, first, false);
+	}
+	if (hole <= 0)
 		return VM_FAULT_FALLBACK;
 
 	erofs_zeropage_count_fault(vmf, first, HPAGE_PMD_NR);

@@ -160,14 +160,14 @@ static int erofs_readahead_run(const struct readahead_control *rac, pgoff_t inde
 	return err == -ENOMEM ? err : 0;
 }
 
-/* read the data of [@index, @end), which lies within the file */
+/* read the data of [@index, @end), which lies within the file; see erofs_window_read() */
 static void erofs_readahead_data(const struct readahead_control *rac,
 				 struct inode *inode, pgoff_t index, pgoff_t end,
-				 pgoff_t mark)
+				 pgoff_t mark, bool cached)
 {
 	while (index < end) {
 		pgoff_t run = end;
-		int hole = erofs_hole_run(inode, index, &run);
+		int hole = erofs_hole_run_at(inode, index, &run, cached);
 
 		if (hole < 0 ||
 		    (!hole && erofs_readahead_run(rac, index, run, &mark)))
@@ -207,7 +207,8 @@ bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode
 		} else if (erofs_readahead_drop(rac, &first, &last) &&
 			   last - first > 1) {
 			/* it held both kinds */
-			erofs_readahead_data(rac, inode, first, min(last, eof), ULONG_MAX);
+			erofs_readahead_data(rac, inode, first, min(last, eof), ULONG_MAX,
+					     false);
 		}
 		index = erofs_readahead_next(rac);
 		run = end;
@@ -218,7 +219,10 @@ bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode
 	return true;
 }
 
-/* would the core allocate folios for holes, or in the cache of the wrong inode? */
+/*
+ * Would the core allocate folios for holes, or in the cache of the wrong inode?  Or might
+ * it, as what is there is not known yet?  Who asks may hold the lock of a fault.
+ */
 static bool erofs_window_is_ours(struct inode *inode, const struct erofs_ra_window *win)
 {
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
@@ -233,11 +237,16 @@ static bool erofs_window_is_ours(struct inode *inode, const struct erofs_ra_wind
 		return false;
 	if (win->start >= eof)
 		return true;
-	hole = erofs_hole_run(inode, win->start, &run);
-	return hole > 0 || (!hole && run < min(end, eof));
+	hole = erofs_hole_run_at(inode, win->start, &run, true);
+	return hole > 0 || hole == -EAGAIN || (!hole && run < min(end, eof));
 }
 
-static void erofs_window_read(struct file *file, const struct erofs_ra_window *win)
+/*
+ * Begin to read the data of @win.  With @cached no part of the chunk index is waited for:
+ * it is read as far as that is in memory.
+ */
+static void erofs_window_read(struct file *file, const struct erofs_ra_window *win,
+			      bool cached)
 {
 	struct inode *inode = erofs_file_inode(file);
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
@@ -254,10 +263,11 @@ static void erofs_window_read(struct file *file, const struct erofs_ra_window *w
 	blk_start_plug(&plug);
 	if (erofs_chunk_shared(inode))
 		/* where folios on the device end it may have gone further */
-		ra->size = erofs_chunk_readahead(file, win->start, win->nr, win->mark) -
-			win->start;
+		ra->size = erofs_chunk_readahead(file, win->start, win->nr, win->mark,
+						 cached) - win->start;
 	else
-		erofs_readahead_data(&rac, inode, win->start, min(end, eof), win->mark);
+		erofs_readahead_data(&rac, inode, win->start, min(end, eof), win->mark,
+				     cached);
 	blk_finish_plug(&plug);
 	memalloc_nofs_restore(nofs);
 }
@@ -300,8 +310,8 @@ static void erofs_count_miss(struct vm_fault *vmf)
 }
 
 /*
- * Make @win as long as @nr pages of data are from its start on.  They lie in a row on the
- * device, and holes do not give it the time to read them.
+ * Make @win as long as @nr pages of data are from its start on, as far as that is known.
+ * They lie in a row on the device, and holes do not give it the time to read them.
  */
 static void erofs_window_span(struct inode *inode, pgoff_t nr, struct erofs_ra_window *win)
 {
@@ -319,10 +329,12 @@ static void erofs_window_span(struct inode *inode, pgoff_t nr, struct erofs_ra_w
 	while (index < end && data < nr) {
 		/* no more of the index is looked at than it takes */
 		pgoff_t run = after_data ? end : min(end, index + nr - data);
-		int hole = erofs_hole_run(inode, index, &run);
+		int hole = erofs_hole_run_at(inode, index, &run, true);
 
-		if (hole < 0)
+		if (hole < 0) {
+			win->ours |= hole == -EAGAIN;
 			break;
+		}
 		after_data = !hole;
 		if (!hole)
 			data += run - index;
@@ -368,73 +380,117 @@ static void erofs_window_ahead(struct file *file, pgoff_t index, pgoff_t nr,
 	win->ours = erofs_window_is_ours(erofs_file_inode(file), win);
 }
 
+/* read @win, then have its page @index in memory; no lock of a fault is held */
+static void erofs_window_wait(struct file *file, const struct erofs_ra_window *win,
+			      pgoff_t index)
+{
+	struct folio *folio;
+
+	erofs_window_read(file, win, false);
+	if (erofs_chunk_shared(erofs_file_inode(file)))
+		return erofs_chunk_wait(file, index);
+	folio = filemap_get_folio(file->f_mapping, index);
+	if (!IS_ERR(folio)) {
+		folio_wait_locked_killable(folio);
+		if (!folio_test_uptodate(folio)) {
+			folio_put(folio);
+			folio = ERR_PTR(-EIO);
+		}
+	}
+	/* as soon as nobody reads ahead, or in vain; who comes back has the error */
+	if (IS_ERR(folio) && !fatal_signal_pending(current))
+		folio = read_mapping_folio(file->f_mapping, index, file);
+	if (!IS_ERR(folio))
+		folio_put(folio);
+}
+
 /**
  * erofs_readahead_fault - read ahead for a fault on data
- * @vmf: the fault, on a file that erofs_may_have_holes() and has its own page cache
+ * @vmf: the fault, on a file that erofs_may_have_holes()
+ * @folio: that is cached for the page, or an error pointer
  *
  * As the core does, it gives up the lock that the fault holds before it reads, if the
- * fault may be repeated.
+ * fault may be repeated, and waits for the page.  A fault that must not wait
+ * (FAULT_FLAG_RETRY_NOWAIT) only begins to read what is known without that; one that has
+ * been repeated waits for what it cannot go on without, with the lock.
  *
- * Return: VM_FAULT_RETRY, with that lock released, or no error: then filemap_fault() is
- * to go on.  VM_FAULT_MAJOR may be set in both.
+ * Return: VM_FAULT_RETRY, with that lock released, or no error: then the fault is to go
+ * on.  VM_FAULT_MAJOR may be set in both.
  */
-vm_fault_t erofs_readahead_fault(struct vm_fault *vmf)
+vm_fault_t erofs_readahead_fault(struct vm_fault *vmf, struct folio *folio)
 {
+	const bool nowait = vmf->flags & FAULT_FLAG_RETRY_NOWAIT, miss = IS_ERR(folio);
 	struct file *file = vmf->vma->vm_file;
-	struct address_space *mapping = file->f_mapping;
-	struct folio *folio = filemap_get_folio(mapping, vmf->pgoff);
+	const pgoff_t index = vmf->pgoff;
 	struct erofs_ra_window win;
 	vm_fault_t major = 0;
-	bool wanted = true;
 
-	if (IS_ERR(folio))
+	if (miss)
 		erofs_window_around(vmf, &win);
-	else
-		wanted = !(vmf->vma->vm_flags & VM_RAND_READ) &&
-			erofs_window_next(file, folio, vmf->pgoff, 1, &win);
-	wanted = wanted && win.ours;
-	if (!IS_ERR(folio)) {
-		if (wanted)
-			folio_clear_readahead(folio);
-		folio_put(folio);
-	} else if (wanted) {
+	else if ((vmf->vma->vm_flags & VM_RAND_READ) ||
+		 !erofs_window_next(file, folio, index, 1, &win))
+		return 0;
+	if (!win.ours)
+		return 0;
+	if (miss) {
 		erofs_count_miss(vmf);
 		major = VM_FAULT_MAJOR;
+	} else {
+		folio_clear_readahead(folio);
 	}
-	if (!wanted)
-		return 0;
 
-	if (!fault_flag_allow_retry_first(vmf->flags) ||
-	    (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)) {
-		erofs_window_read(file, &win);
+	if (nowait || !fault_flag_allow_retry_first(vmf->flags)) {
+		/* nothing is waited for with the lock but what the fault is for */
+		erofs_window_read(file, &win, nowait || !miss);
 		return major;
 	}
 	get_file(file);
 	release_fault_lock(vmf);
-	erofs_window_read(file, &win);
-	/* the fault would wait with the lock held when it is repeated */
-	if (major) {
-		folio = filemap_get_folio(mapping, vmf->pgoff);
-		if (!IS_ERR(folio)) {
-			folio_wait_locked_killable(folio);
-			folio_put(folio);
-		}
-	}
+	if (miss)
+		erofs_window_wait(file, &win, index);
+	else
+		erofs_window_read(file, &win, false);
 	fput(file);
 	return major | VM_FAULT_RETRY;
 }
 
 /**
- * erofs_readahead_around - read ahead for a fault that found no folio
- * @vmf: the fault
+ * erofs_index_fault - read what tells of pages where a fault may not wait for it
+ * @vmf: the fault, of a page that nothing is known of as long as nothing is read
+ * @first: the first page that has to be known of ...
+ * @end: ... and the one after the last
+ *
+ * The lock that the fault holds is given up over the reads.  If it turns out that the page
+ * is data, that is read as well: it could not be without the lock next time.
+ *
+ * Return: VM_FAULT_RETRY, with the lock released but for a fault that must not wait, which
+ * somebody else repeats who may; or 0 for a fault that has been repeated.
  */
-void erofs_readahead_around(struct vm_fault *vmf)
+vm_fault_t erofs_index_fault(struct vm_fault *vmf, pgoff_t first, pgoff_t end)
 {
+	struct file *file = vmf->vma->vm_file;
+	struct inode *inode = erofs_file_inode(file);
+	const pgoff_t index = vmf->pgoff;
+	pgoff_t next = index + 1;
 	struct erofs_ra_window win;
+	vm_fault_t major = 0;
 
+	/* KVM, which alone has such faults, has its own ways of waiting */
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	if (!fault_flag_allow_retry_first(vmf->flags))
+		return 0;
 	erofs_window_around(vmf, &win);
-	erofs_count_miss(vmf);
-	erofs_window_read(vmf->vma->vm_file, &win);
+	get_file(file);
+	release_fault_lock(vmf);
+	erofs_hole_run(inode, first, &end);
+	if (!erofs_hole_run(inode, index, &next)) {
+		count_vm_event(PGMAJFAULT);
+		major = VM_FAULT_MAJOR;
+		erofs_window_wait(file, &win, index);
+	}
+	fput(file);
+	return major | VM_FAULT_RETRY;
 }
 
 /**
@@ -452,7 +508,7 @@ void erofs_readahead_used(struct file *file, struct folio *folio, pgoff_t index,
 	if (!erofs_window_next(file, folio, index, nr, &win) || !win.ours)
 		return;
 	folio_clear_readahead(folio);
-	erofs_window_read(file, &win);
+	erofs_window_read(file, &win, false);
 }
 
 /**
@@ -472,5 +528,5 @@ void erofs_readahead_read(struct file *file, struct folio *folio, pgoff_t index,
 		return erofs_readahead_used(file, folio, index, end - first);
 	erofs_window_ahead(file, index, end - index, &win);
 	if (win.ours)
-		erofs_window_read(file, &win);
+		erofs_window_read(file, &win, false);
 }
