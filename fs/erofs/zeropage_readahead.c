@@ -111,7 +111,8 @@ static void erofs_readahead_submit(struct readahead_control *rac)
 	/* an error leaves folios, locked */
 	while (erofs_readahead_drop(rac, &index, &end))
 		;
-	if (rac->_workingset)	/* see erofs_readahead_run() */
+	/* entered by erofs_readahead_run(), or by readahead_expand() for this part alone */
+	if (rac->_workingset)
 		psi_memstall_leave(&rac->_pflags);
 }
 

@@ -33,6 +33,7 @@
 #define DENSE	"dense.bin"	/* 4 MiB without holes, its size is no multiple of a page */
 #define PARAM	"/sys/module/erofs/parameters/ishare_domain"
 #define TRACING	"/sys/kernel/tracing/"
+#define CGROUP	"/sys/fs/cgroup/stalls"
 
 static int share(const char *source, const char *where)
 {
@@ -272,6 +273,71 @@ static int locked_uffd_wp_marker_does_not_loop(void)
 	expect(!system(command), "a hole");
 	snprintf(command, sizeof(command), "/in/uffd-locked /m/a/" RAM " %zu", data);
 	expect(!system(command), "data");
+	return 0;
+}
+
+static int read_thrice(const char *name)
+{
+	static char buf[1 << 16];
+	int fd = open_at("a", name, 0), n;
+	off_t at;
+
+	for (n = 0; n < 3; n++)
+		for (at = 0; pread(fd, buf, sizeof(buf), at) > 0; at += sizeof(buf))
+			;
+	return fd;
+}
+
+/* the sum of stalls for memory so far, of all processes */
+static int stalls(char *text, size_t size)
+{
+	int fd = open("/proc/pressure/memory", O_RDONLY);
+	ssize_t n = read(fd, text, size - 1);
+
+	close(fd);
+	expect(n > 0, "/proc/pressure/memory");
+	text[n] = 0;
+	return 0;
+}
+
+/*
+ * A page is read alone, and what is read with it has been thrown out while it was in use:
+ * that is a stall for memory, which ends with the read, not with the process.
+ */
+static int stalls_end(void)
+{
+	static const char lru_gen[] = "/sys/kernel/mm/lru_gen/enabled";
+	char before[256], after[256];
+	long restored;
+	struct map m;
+	size_t at;
+
+	expect(!share("deflate", "a"), "mount");
+	/* the lists that tell how active a page was, and a cgroup that is reclaimed from */
+	expect(!write_string(lru_gen, "0"), "%s", lru_gen);
+	write_string("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	expect(!mkdir(CGROUP, 0755) && !write_string(CGROUP "/cgroup.procs", "0"), CGROUP);
+	drop_caches();
+	close(read_thrice(DENSE));
+	close(read_thrice(RAM));
+	/* the older half: what is still in use has to be more than that */
+	write_string(CGROUP "/memory.reclaim", "5M");
+	m = map_at("a", DENSE);
+	madvise(m.p, m.size, MADV_RANDOM);
+	restored = number_in(CGROUP "/memory.stat", "workingset_restore_file");
+	for (at = 0; at < m.size; at += 16 * page)
+		(void)*(volatile char *)(m.p + at);
+	restored = number_in(CGROUP "/memory.stat", "workingset_restore_file") - restored;
+	expect_ok(stalls(before, sizeof(before)));
+	sleep(1);
+	expect_ok(stalls(after, sizeof(after)));
+	write_string("/sys/fs/cgroup/cgroup.procs", "0");
+	rmdir(CGROUP);
+	write_string(lru_gen, "y");
+	expect(restored > 16, "%ld pages had been in use", restored);
+	/* all but the averages */
+	expect(!strcmp(strstr(before, "total="), strstr(after, "total=")),
+	       "a stall goes on: %s, then %s", before, after);
 	return 0;
 }
 
@@ -690,6 +756,8 @@ static const struct sharing_case cases[] = {
 	  "shared files cannot be opened for direct reads" },
 	{ "holes-are-zero-pages", holes_are_zero_pages, NULL },
 	{ "locked-uffd-wp-marker-does-not-loop", locked_uffd_wp_marker_does_not_loop, NULL },
+	{ "stalls-end", stalls_end,
+	  "a page of a compressed file is read by upstream alone" },
 	{ "not-without-the-option", not_without_the_option, NULL },
 	{ "not-with-another-domain", not_with_another_domain, NULL },
 	{ "device-keeps-its-domain", device_keeps_its_domain,
