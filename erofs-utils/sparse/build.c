@@ -57,16 +57,34 @@ static int find_delta(struct erofs_sparse *sparse, const struct sparse_file *fil
 	return 0;
 }
 
+/* the first page of a snapshot is its guest's: that it has the header of a core is no proof */
+static int give_hint(struct erofs_sparse *sparse, const char *path,
+		     const struct sparse_walk *walk)
+{
+	int ret = sparse_elfcore_is_likely(walk->fd, path, walk->size);
+
+	if (ret > 0) {
+		sparse_progress_clear(&sparse->progress);
+		sparse_warning("'%s' looks like an ELF core, and is packed as it is: if it is a dump, --format=elf packs the memory that it holds",
+			       path);
+	}
+	return ret < 0 ? ret : 0;
+}
+
 /* where the file's bytes are, if they are not where they belong */
 static int find_layout(struct erofs_sparse *sparse, const struct sparse_file *file,
 		       const struct sparse_walk *walk, struct sparse_layout **layout)
 {
+	const char *path = file->inode->i_srcpath;
 	int err;
 
 	if (sparse->format == SPARSE_FORMAT_RAW)
 		return 0;
-	err = sparse_elfcore_read(walk->fd, file->inode->i_srcpath, walk->size,
-				  sparse->format == SPARSE_FORMAT_ELF, layout);
+	if (sparse->format == SPARSE_FORMAT_DEFAULT)
+		err = give_hint(sparse, path, walk);
+	else
+		err = sparse_elfcore_read(walk->fd, path, walk->size,
+					  sparse->format == SPARSE_FORMAT_ELF, layout);
 	return sparse_reported(sparse, err);
 }
 

@@ -33,6 +33,7 @@
  * @swap: of the other byte order
  * @table: where its program headers are
  * @count: how many they are
+ * @sections: where the first section header is, which may know how many better
  * @segments: how many of them are of memory
  * @placed: one of these has another physical address than 0
  * @layout: of the segments so far
@@ -45,6 +46,7 @@ struct core {
 	bool swap;
 	u64 table;
 	u64 count;
+	u64 sections;
 	size_t segments;
 	bool placed;
 	struct sparse_layout *layout;
@@ -112,24 +114,35 @@ static bool is_ident(const u8 ident[EI_NIDENT])
 		!memcmp(ident + EI_PAD, nothing, EI_NIDENT - EI_PAD);
 }
 
-/* the number of program headers, if it is too large for its place */
-static int read_count(struct core *core, u64 sections)
+static size_t section_size(const struct core *core)
+{
+	return core->wide ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
+}
+
+/* a number of program headers that is too large for its place is in a section header */
+static bool has_count(const struct core *core)
+{
+	return core->count != PN_XNUM ||
+		(core->sections && core->sections <= core->size &&
+		 core->size - core->sections >= section_size(core));
+}
+
+static int read_count(struct core *core)
 {
 	union { Elf32_Shdr a32; Elf64_Shdr a64; } section;
-	size_t size = core->wide ? sizeof(section.a64) : sizeof(section.a32);
 	int err;
 
-	if (!sections || sections > core->size || core->size - sections < size)
-		return sparse_error(0, "'%s' is cut short: the number of its segments is not in it"
-				    OTHERWISE, core->path);
-	err = sparse_source_read(core->fd, (u8 *)&section, size, sections);
+	if (core->count != PN_XNUM)
+		return 0;
+	err = sparse_source_read(core->fd, (u8 *)&section, section_size(core),
+				 core->sections);
 	if (err)
 		return failed(core, err);
 	core->count = GET(core, section.a32.sh_info, section.a64.sh_info);
 	return 0;
 }
 
-/* Return: 1 if it is a core, 0 if not, or a negative errno. */
+/* Return: 1 if it says that it is a core, 0 if not, or a negative errno. */
 static int read_header(struct core *core)
 {
 	union { u8 ident[EI_NIDENT]; Elf32_Ehdr a32; Elf64_Ehdr a64; } header = { 0 };
@@ -154,9 +167,8 @@ static int read_header(struct core *core)
 	    core->table < (core->wide ? sizeof(*a64) : sizeof(*a32)))
 		return 0;
 	core->count = GET(core, a32->e_phnum, a64->e_phnum);
-	if (core->count == PN_XNUM)
-		err = read_count(core, GET(core, a32->e_shoff, a64->e_shoff));
-	return err ? err : core->count > 0;
+	core->sections = GET(core, a32->e_shoff, a64->e_shoff);
+	return core->count > 0;
 }
 
 static int check_segment(const struct core *core, u64 n, const struct segment *segment)
@@ -262,17 +274,22 @@ static int visit_segments(struct core *core, visit_t visit)
 	return 0;
 }
 
-static int check_table(const struct core *core)
+static bool has_table(const struct core *core)
 {
 	size_t unit = core->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
 
+	return core->table <= core->size &&
+		core->count * unit <= core->size - core->table;
+}
+
+static int check_table(const struct core *core)
+{
 	if (core->count > SPARSE_SEGMENTS_MAX)
 		return sparse_error(0, "'%s' is to have %llu segments, more than %llu"
 				    OTHERWISE, core->path,
 				    (unsigned long long)core->count,
 				    (unsigned long long)SPARSE_SEGMENTS_MAX);
-	if (core->table > core->size ||
-	    core->count * unit > core->size - core->table)
+	if (!has_table(core))
 		return sparse_error(0, "'%s' is cut short: %llu segments are described from byte %llu on, the file has %llu"
 				    OTHERWISE, core->path,
 				    (unsigned long long)core->count,
@@ -297,17 +314,28 @@ static int arrange(const struct core *core)
 	return err ? failed(core, err) : 0;
 }
 
+/* the memory of a process has no physical addresses */
+static bool is_of_machine(const struct core *core)
+{
+	return core->placed || core->segments == 1;
+}
+
 /* Return: 1 if the core is one of a machine, 0 if not, or a negative errno. */
 static int read_core(struct core *core)
 {
 	int err;
 
-	err = check_table(core);
+	if (!has_count(core))
+		return sparse_error(0, "'%s' is cut short: the number of its segments is not in it"
+				    OTHERWISE, core->path);
+	err = read_count(core);
+	if (!err)
+		err = check_table(core);
 	if (!err)
 		err = visit_segments(core, count_segment);
 	if (err)
 		return err;
-	if (!core->segments || (!core->placed && core->segments > 1))
+	if (!is_of_machine(core))
 		return 0;
 	core->layout = calloc(1, sizeof(*core->layout) +
 			      core->segments * sizeof(core->layout->piece[0]));
@@ -340,4 +368,23 @@ int sparse_elfcore_read(int fd, const char *path, u64 size, bool wanted,
 		return sparse_error(0, "'%s' is an ELF core, but of no machine: its memory has no physical addresses"
 				    OTHERWISE, path);
 	return ret;
+}
+
+int sparse_elfcore_is_likely(int fd, const char *path, u64 size)
+{
+	struct core core = { .fd = fd, .path = path, .size = size };
+	int ret;
+
+	ret = read_header(&core);
+	if (ret <= 0 || !has_count(&core))
+		return ret < 0 ? ret : 0;
+	ret = read_count(&core);
+	if (ret)
+		return ret;
+	if (core.count > PIECE)
+		core.count = PIECE;
+	if (!has_table(&core))
+		return 0;
+	ret = visit_segments(&core, count_segment);
+	return ret ? ret : is_of_machine(&core);
 }

@@ -29,4 +29,17 @@
 int sparse_elfcore_read(int fd, const char *path, u64 size, bool wanted,
 			struct sparse_layout **layout);
 
+/**
+ * sparse_elfcore_is_likely() - see whether a file looks like an ELF core of a machine
+ * @fd: the file, open for reading
+ * @path: its name
+ * @size: its size in bytes
+ *
+ * Only its header and its first 1,024 segments are looked at: a guest, in whose memory
+ * they may be, is not to make packing slow.  What is wrong in a core is not looked for.
+ *
+ * Return: 1 if it does, 0 if not, or a negative errno, which has been reported.
+ */
+int sparse_elfcore_is_likely(int fd, const char *path, u64 size);
+
 #endif

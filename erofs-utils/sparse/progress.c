@@ -60,10 +60,15 @@ void sparse_progress_add(void *arg, unsigned int blocks)
 		human(rate, speed), (progress->total - progress->done) / speed);
 }
 
-double sparse_progress_stop(struct sparse_progress *progress)
+void sparse_progress_clear(const struct sparse_progress *progress)
 {
 	if (progress->active && progress->shown != progress->start)
 		fputs("\r\033[K", stderr);
+}
+
+double sparse_progress_stop(struct sparse_progress *progress)
+{
+	sparse_progress_clear(progress);
 	return now() - progress->start;
 }
 

@@ -34,6 +34,9 @@ void sparse_progress_start(struct sparse_progress *progress);
  */
 void sparse_progress_add(void *arg, unsigned int blocks);
 
+/** sparse_progress_clear() - clear the line: something else is to be said there */
+void sparse_progress_clear(const struct sparse_progress *progress);
+
 /** sparse_progress_stop() - clear the line.  Return: seconds since the start. */
 double sparse_progress_stop(struct sparse_progress *progress);
 

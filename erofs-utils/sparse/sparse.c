@@ -63,13 +63,13 @@ int erofs_sparse_option(struct erofs_sparse **sparse, bool alone)
 static int take_format(struct erofs_sparse *sparse, const char *value)
 {
 	static const char * const name[] = {
-		[SPARSE_FORMAT_AUTO] = "auto",
 		[SPARSE_FORMAT_RAW] = "raw",
 		[SPARSE_FORMAT_ELF] = "elf",
+		[SPARSE_FORMAT_AUTO] = "auto",
 	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(name); i++) {
+	for (i = SPARSE_FORMAT_RAW; i < ARRAY_SIZE(name); i++) {
 		if (strcmp(value, name[i]))
 			continue;
 		sparse->format = i;

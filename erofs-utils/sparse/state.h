@@ -11,9 +11,10 @@
 #define SPARSE_FINGERPRINT_XATTR	"trusted.erofs.fingerprint"
 
 enum sparse_format {
-	SPARSE_FORMAT_AUTO,	/* an ELF core of a machine is one, all else is raw */
+	SPARSE_FORMAT_DEFAULT,	/* raw, and a word about what looks like something else */
 	SPARSE_FORMAT_RAW,
 	SPARSE_FORMAT_ELF,
+	SPARSE_FORMAT_AUTO,	/* an ELF core of a machine is one, all else is raw */
 };
 
 enum sparse_delta {

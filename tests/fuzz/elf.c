@@ -2,7 +2,7 @@
 /*
  * Fuzz the reader of ELF cores: whatever the input, it is refused, or it is a layout
  * that is in order, within the file, and says of each byte what its pieces say; and
- * all data is found.
+ * all data is found.  Whatever has a layout looks like a core.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -12,6 +12,9 @@
 
 #include "batch.h"
 #include "elfcore.h"
+
+/* a file that is smaller has no more segments than are looked at first */
+#define ALL_SEEN	(1024 * 32)
 
 /* of the memory, looked at byte by byte */
 #define LOOK	(16 * SPARSE_BLOCK_SIZE)
@@ -83,7 +86,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct sparse_layout *layout;
 	static int fd = -1;
-	int ret;
+	int ret, likely;
 
 	if (fd < 0)
 		fd = memfd_create("core", 0);
@@ -91,6 +94,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		abort();
 	ret = sparse_elfcore_read(fd, "core", size, size & 1, &layout);
 	if (ret && layout)
+		abort();
+	likely = sparse_elfcore_is_likely(fd, "core", size);
+	if (likely < 0 || (layout && size < ALL_SEEN && !likely))
 		abort();
 	if (layout) {
 		check_pieces(layout, size);

@@ -9,6 +9,9 @@ elfcore.py bad NAME CORE        make one that is to be refused; see BAD below
 elfcore.py other NAME CORE      make a file that is none; see OTHER below
 elfcore.py largest CORE         make one whose memory is as much as a file may be
 elfcore.py small NAME CORE      make a core of a few pages; see SMALL below
+elfcore.py forge FILE COUNT     make the first page of FILE, as a guest can if it is its
+                                memory, the headers of a core that has COUNT segments,
+                                and its second page their number if that is large
 elfcore.py list good|bad|other  their names
 
 Written from "System V ABI", and from nothing that the packer uses.
@@ -242,6 +245,16 @@ def largest(path):
     write(path, [Segment((1 << 42) - 2, b"x")])
 
 
+def forge(path, count):
+    with open(path, "r+b") as f:
+        f.write(header(True, "<", CORE, 120, PAGE, min(count, 0xffff)))
+        f.seek(120)
+        f.write(program_header(True, "<", LOAD, PAGE, PAGE, PAGE, PAGE))
+        if count >= 0xffff:
+            f.seek(PAGE + 44)
+            f.write(struct.pack("<I", count))
+
+
 OTHER = {
     # no core of a machine: raw
     "process": process,
@@ -299,6 +312,8 @@ def main():
         SMALL[rest[0]](rest[1])
     elif command == "largest":
         largest(rest[0])
+    elif command == "forge":
+        forge(rest[0], int(rest[1]))
     elif command == "other":
         OTHER[rest[0]](rest[1])
     elif command == "bad":

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A core of each class and byte order is the same layout; headers that lie about the
- * file, or about memory, are refused before anything is read by them.  Would catch a
- * field that is read from the wrong place, and sums that wrap.
+ * file, or about memory, are refused before anything is read by them; what looks like
+ * a core is known by little of it.  Would catch a field that is read from the wrong
+ * place, and sums that wrap.
  */
 #include <elf.h>
 #include <errno.h>
@@ -71,6 +72,16 @@ static int read_core(const struct maker *maker, size_t size, bool wanted,
 	return ret;
 }
 
+static int is_likely(const struct maker *maker, size_t size)
+{
+	int fd = unit_file(), ret;
+
+	need(pwrite(fd, maker->bytes, size, 0) == (ssize_t)size);
+	ret = sparse_elfcore_is_likely(fd, "core", size);
+	close(fd);
+	return ret;
+}
+
 static int classes_and_orders(void)
 {
 	struct sparse_layout *layout;
@@ -96,6 +107,7 @@ static int classes_and_orders(void)
 		       layout->piece[1].end == 0x12345678 + 5000 &&
 		       layout->piece[1].offset == 9000, "%d: piece 1", i);
 		free(layout);
+		expect(is_likely(&maker, SIZE) == 1, "%d: not likely", i);
 	}
 	return 0;
 }
@@ -179,12 +191,61 @@ static int of_a_process(void)
 	return 0;
 }
 
+/* what is wrong in it does not matter, and its count may be elsewhere */
+static int looks_like_one(void)
+{
+	struct maker maker = good();
+	size_t size;
+	int ret;
+
+	/* its segments are in bytes 100 to 211 */
+	for (size = 0; size < 9192; size += size < 300 ? 1 : 97) {
+		ret = is_likely(&maker, size);
+		expect(ret == (size >= 212), "%zu bytes: %d", size, ret);
+	}
+	put_segment(&maker, 0, PT_LOAD, UINT64_MAX, UINT64_MAX, UINT64_MAX, 1);
+	expect(is_likely(&maker, SIZE) == 1, "a core that is refused");
+	put_segment(&maker, 0, PT_LOAD, 1000, 0, 4096, 8192);
+	put_segment(&maker, 1, PT_LOAD, 5096, 0, 4096, 4096);
+	expect(!is_likely(&maker, SIZE), "of a process");
+	maker = good();
+	maker.bytes[16] = ET_EXEC;
+	expect(!is_likely(&maker, SIZE), "a program");
+	return 0;
+}
+
+/* there is more than is looked at; the rest of the file is a hole */
+static int of_many_segments(void)
+{
+	static const unsigned int counts[] = { 1024, 1025, 65534, PN_XNUM };
+	struct maker maker = good();
+	int fd = unit_file(), ret;
+	size_t i;
+
+	/* where the count is that does not fit */
+	put(&maker, 40, 8, 3000);
+	put(&maker, 3044, 4, 1 << 22);
+	need(!ftruncate(fd, 100 + 1024 * 56));
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		put_header(&maker, 100, counts[i]);
+		need(pwrite(fd, maker.bytes, 4096, 0) == 4096);
+		ret = sparse_elfcore_is_likely(fd, "core", 100 + 1024 * 56);
+		expect(ret == 1, "%u: %d", counts[i], ret);
+		ret = sparse_elfcore_is_likely(fd, "core", 100 + 1024 * 56 - 1);
+		expect(!ret, "%u, cut: %d", counts[i], ret);
+	}
+	close(fd);
+	return 0;
+}
+
 static int unreadable(void)
 {
 	struct sparse_layout *layout;
 	int ret = sparse_elfcore_read(-1, "core", SIZE, false, &layout);
 
 	expect(ret == -EBADF && !layout, "%d", ret);
+	ret = sparse_elfcore_is_likely(-1, "core", SIZE);
+	expect(ret == -EBADF, "%d", ret);
 	return 0;
 }
 
@@ -195,6 +256,8 @@ int main(void)
 		{ "any-word-anywhere", any_word_anywhere },
 		{ "cut-anywhere", cut_anywhere },
 		{ "of-a-process", of_a_process },
+		{ "looks-like-one", looks_like_one },
+		{ "of-many-segments", of_many_segments },
 		{ "unreadable", unreadable },
 	};
 
