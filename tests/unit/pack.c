@@ -6,6 +6,7 @@
  * a block that goes to the wrong place, an equal block that is missed because it is
  * still being written, and zeros that are stored.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -17,6 +18,13 @@
 
 #define BLOCKS	700
 #define START	5
+
+/*
+ * A packer that ends with the case, also if an expect() fails: its threads, which have
+ * it on the stack of the case, would go on in the next one.
+ */
+#define PACKER(name)							\
+	struct sparse_packer name __attribute__((cleanup(sparse_packer_exit)))
 
 static u8 content[BLOCKS * SPARSE_BLOCK_SIZE];
 static const u8 zeros[SPARSE_BLOCK_SIZE];
@@ -182,7 +190,7 @@ static int send(int fd, u64 size)
 /* as a file and as a stream: the same map, digest and data */
 static int stream_and_check(u64 size, unsigned int shift)
 {
-	struct sparse_packer packer = {
+	PACKER(packer) = {
 		.want_digest = true, .workers = 2, .shift = shift,
 	};
 	u8 digest[SPARSE_DIGEST_SIZE];
@@ -202,7 +210,6 @@ static int stream_and_check(u64 size, unsigned int shift)
 	       (unsigned long long)packer.counts.blocks);
 	ret = check_map(image, map, &packer.counts, shift) ||
 		check_digest(&packer, size, digest);
-	sparse_packer_exit(&packer);
 	free(map);
 	close(fd);
 	close(image);
@@ -226,7 +233,7 @@ static int as_a_stream(void)
 
 static int pack_and_check(u64 size, unsigned int workers, unsigned int shift)
 {
-	struct sparse_packer packer = {
+	PACKER(packer) = {
 		.want_digest = true,
 		.workers = workers,
 		.shift = shift,
@@ -241,7 +248,6 @@ static int pack_and_check(u64 size, unsigned int workers, unsigned int shift)
 	need(!sparse_packer_flush(&packer));
 	ret = check_map(image, map, &packer.counts, shift) ||
 		check_digest(&packer, size, digest);
-	sparse_packer_exit(&packer);
 	free(map);
 	close(fd);
 	close(image);
@@ -292,7 +298,7 @@ static int without_digests(void)
 	u64 size;
 
 	for (shift = 0; shift <= SPARSE_SHIFT_MAX; shift++) {
-		struct sparse_packer packer = { .workers = 2, .shift = shift };
+		PACKER(packer) = { .workers = 2, .shift = shift };
 
 		size = sizeof(content) - 1000 * (shift & 1);
 		image = unit_file();
@@ -302,7 +308,6 @@ static int without_digests(void)
 		need(!pack_file(&packer, fd, size, map, NULL));
 		need(!sparse_packer_flush(&packer));
 		ret = check_map(image, map, &packer.counts, shift);
-		sparse_packer_exit(&packer);
 		free(map);
 		close(fd);
 		close(image);
@@ -315,7 +320,7 @@ static int without_digests(void)
 /* what another image has is found there; the rest is stored */
 static int on_a_base(void)
 {
-	struct sparse_packer packer = { .want_digest = true, .workers = 3 };
+	PACKER(packer) = { .want_digest = true, .workers = 3 };
 	struct sparse_chunkmap *map = sparse_chunkmap_alloc(BLOCKS);
 	int image = unit_file(), base = make_file(sizeof(content)), fd;
 	u8 digest[SPARSE_DIGEST_SIZE];
@@ -346,7 +351,6 @@ static int on_a_base(void)
 		expect(!addr || is_equal(block_of(block), block_of(n)),
 		       "block %llu is not %u", (unsigned long long)n, block);
 	}
-	sparse_packer_exit(&packer);
 	free(map);
 	close(fd);
 	close(base);
@@ -356,7 +360,7 @@ static int on_a_base(void)
 
 static int base_is_cut_short(void)
 {
-	struct sparse_packer packer = { .want_digest = true, .workers = 2 };
+	PACKER(packer) = { .want_digest = true, .workers = 2 };
 	int image = unit_file(), base = make_file(sizeof(content)), ret;
 	u8 digest[SPARSE_DIGEST_SIZE];
 
@@ -368,7 +372,6 @@ static int base_is_cut_short(void)
 	need(pwrite(base, "x", 1, 5000) == 1);
 	ret = sparse_pack_base(&packer, base, BLOCKS, digest);
 	expect(ret == -ETXTBSY, "%d", ret);
-	sparse_packer_exit(&packer);
 	close(base);
 	close(image);
 	return 0;
@@ -377,7 +380,7 @@ static int base_is_cut_short(void)
 /* what a base has many times is known once: each would be one more to pass by */
 static int base_that_repeats(void)
 {
-	static struct sparse_packer packer = { .want_digest = true, .workers = 2 };
+	PACKER(packer) = { .want_digest = true, .workers = 2 };
 	struct sparse_chunkmap *map = sparse_chunkmap_alloc(2);
 	int image = unit_file(), base = unit_file(), i;
 	u8 digest[SPARSE_DIGEST_SIZE];
@@ -397,7 +400,6 @@ static int base_that_repeats(void)
 	for (i = 0; i < 2; i++)
 		expect(sparse_space_find(&packer.space, map->addr[i], &block) == 1 &&
 		       block == (u32)i, "block %d is %u", i, block);
-	sparse_packer_exit(&packer);
 	free(map);
 	close(base);
 	close(image);
@@ -407,7 +409,7 @@ static int base_that_repeats(void)
 /* of two files with the same content, the second takes no block */
 static int across_files(void)
 {
-	struct sparse_packer packer = { .want_digest = true, .workers = 3 };
+	PACKER(packer) = { .want_digest = true, .workers = 3 };
 	struct sparse_chunkmap *map[2];
 	u8 digest[2][SPARSE_DIGEST_SIZE];
 	int image = unit_file(), fd = make_file(sizeof(content)), i;
@@ -425,7 +427,6 @@ static int across_files(void)
 	       "the maps differ");
 	expect(!memcmp(digest[0], digest[1], SPARSE_DIGEST_SIZE),
 	       "the digests differ");
-	sparse_packer_exit(&packer);
 	for (i = 0; i < 2; i++)
 		free(map[i]);
 	close(fd);
@@ -436,7 +437,7 @@ static int across_files(void)
 /* the same bytes, as holes and as zeros that are stored */
 static int holes_do_not_show(void)
 {
-	struct sparse_packer packer = { .want_digest = true };
+	PACKER(packer) = { .want_digest = true };
 	struct sparse_chunkmap *map = sparse_chunkmap_alloc(300);
 	u8 digest[2][SPARSE_DIGEST_SIZE];
 	int image = unit_file(), fd = unit_file(), i;
@@ -455,7 +456,6 @@ static int holes_do_not_show(void)
 	expect(packer.counts.stored == 1, "%llu stored",
 	       (unsigned long long)packer.counts.stored);
 	expect(!memcmp(digest[0], digest[1], sizeof(digest[0])), "digests");
-	sparse_packer_exit(&packer);
 	free(map);
 	close(fd);
 	close(image);
@@ -464,7 +464,7 @@ static int holes_do_not_show(void)
 
 static int says_which_side_failed(void)
 {
-	struct sparse_packer packer = { .want_digest = false };
+	PACKER(packer) = { .want_digest = false };
 	struct sparse_chunkmap *map = sparse_chunkmap_alloc(BLOCKS);
 	int image = unit_file(), fd = make_file(sizeof(content)), ret;
 
@@ -476,7 +476,6 @@ static int says_which_side_failed(void)
 	if (!ret)
 		ret = sparse_packer_flush(&packer);
 	expect(ret == -EBADF && packer.write_failed, "writing: %d", ret);
-	sparse_packer_exit(&packer);
 	free(map);
 	close(fd);
 	close(image);
@@ -485,7 +484,7 @@ static int says_which_side_failed(void)
 
 static int image_too_large(void)
 {
-	struct sparse_packer packer = { .want_digest = false };
+	PACKER(packer) = { .want_digest = false };
 	struct sparse_chunkmap *map = sparse_chunkmap_alloc(3);
 	int image = unit_file(), fd = unit_file(), ret;
 
@@ -503,7 +502,6 @@ static int image_too_large(void)
 	expect(!sparse_packer_has_room(&packer, SPARSE_IMAGE_MAX - (SPARSE_DATA_END << 12) + 1),
 	       "more than room");
 	expect(!sparse_packer_has_room(&packer, UINT64_MAX), "much more than room");
-	sparse_packer_exit(&packer);
 	free(map);
 	close(fd);
 	close(image);
@@ -513,7 +511,7 @@ static int image_too_large(void)
 /* the addresses of a base come down to where the data is */
 static int bases_too_large(void)
 {
-	struct sparse_packer packer = { .want_digest = false };
+	PACKER(packer) = { .want_digest = false };
 	struct sparse_chunkmap *map = sparse_chunkmap_alloc(2);
 	int image = unit_file(), fd = unit_file(), ret;
 
@@ -525,16 +523,57 @@ static int bases_too_large(void)
 	ret = pack_file(&packer, fd, SPARSE_BLOCK_SIZE + 1, map, NULL);
 	expect(ret == -EFBIG && !packer.write_failed, "%d", ret);
 	expect(map->addr[0] == START, "%u", map->addr[0]);
-	sparse_packer_exit(&packer);
 	free(map);
 	close(fd);
 	close(image);
 	return 0;
 }
 
+/* what a case leaves when an expect() fails while blocks are on their way */
+static int fails(void)
+{
+	PACKER(packer) = { .want_digest = true, .workers = 3 };
+	struct sparse_chunkmap *map = sparse_chunkmap_alloc(BLOCKS);
+	int image = unit_file(), fd = make_file(sizeof(content)), ret;
+	u8 digest[SPARSE_DIGEST_SIZE];
+
+	need(map && !sparse_packer_init(&packer, image, START));
+	ret = pack_file(&packer, fd, sizeof(content), map, digest);
+	free(map);
+	return ret ? ret : 1;
+}
+
+static int threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	int count = 0;
+
+	need(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static int ends_when_it_fails(void)
+{
+	int before, i;
+
+	/* a sanitizer may have a thread of its own as soon as there is one */
+	need(fails() == 1);
+	before = threads();
+	need(fails() == 1);
+	/* a thread that was joined may be seen for a moment */
+	for (i = 0; i < 1000 && threads() > before; i++)
+		usleep(1000);
+	expect(threads() <= before, "%d threads, not %d", threads(), before);
+	return 0;
+}
+
 int main(void)
 {
 	const struct ktap_case cases[] = {
+		{ "ends-when-it-fails", ends_when_it_fails },
 		{ "as-the-reference", as_the_reference },
 		{ "by-many-workers", by_many_workers },
 		{ "with-a-tail", with_a_tail },

@@ -14,6 +14,9 @@
 
 #define JOBS	500
 
+/* ends with the case, also if an expect() fails: its threads would go on in the next one */
+#define POOL(name)	struct sparse_pool name __attribute__((cleanup(sparse_pool_stop)))
+
 struct work {
 	struct sparse_job job;
 	unsigned int number;
@@ -48,7 +51,7 @@ static void prepare(unsigned int delay)
 /* the last first, so that most of them are done by then */
 static int each_once(unsigned int workers, unsigned int delay)
 {
-	struct sparse_pool pool;
+	POOL(pool);
 	unsigned int i;
 
 	prepare(delay);
@@ -68,7 +71,6 @@ static int each_once(unsigned int workers, unsigned int delay)
 		expect(work[i].times == 2, "job %u again: %u times", i,
 		       work[i].times);
 	}
-	sparse_pool_stop(&pool);
 	return 0;
 }
 
@@ -131,7 +133,7 @@ static void on_signal(int sig)
 /* blocked in the caller, a signal waits, and no other thread takes it */
 static int signals_are_the_callers(void)
 {
-	struct sparse_pool pool;
+	POOL(pool);
 	sigset_t set;
 
 	signal(SIGUSR1, on_signal);
@@ -145,7 +147,6 @@ static int signals_are_the_callers(void)
 	expect(!signalled, "another thread took it");
 	need(!pthread_sigmask(SIG_UNBLOCK, &set, NULL));
 	expect(pthread_equal(signalled, pthread_self()), "it is lost");
-	sparse_pool_stop(&pool);
 	return 0;
 }
 
