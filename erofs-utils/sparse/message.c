@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -7,18 +6,27 @@
 #include <string.h>
 
 #include "message.h"
+#include "text.h"
 
 const char *sparse_program = "mkfs.erofs";
 
 /* names come from tarballs, too: none is to look like a line of ours, or to steer a terminal */
 static void say(int err, const char *fmt, va_list args)
 {
-	char text[2 * PATH_MAX], *s;
+	char text[2 * PATH_MAX], *s, *to;
+	unsigned int len;
 
 	vsnprintf(text, sizeof(text), fmt, args);
-	for (s = text; *s; s++)
-		if (iscntrl((unsigned char)*s))
-			*s = '?';
+	for (s = to = text; *s; s += len ? len : 1) {
+		len = sparse_text_length(s);
+		if (!len || sparse_text_control(s, len)) {
+			*to++ = '?';
+			continue;
+		}
+		memmove(to, s, len);
+		to += len;
+	}
+	*to = '\0';
 	fprintf(stderr, "%s: %s%s%s\n", sparse_program, text, err ? ": " : "",
 		err ? strerror(-err) : "");
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "report.h"
+#include "text.h"
 
 #define SIGNATURE	"{\n  \"made by\": \"mkfs.erofs"
 
@@ -29,49 +30,19 @@ int sparse_report_open(struct sparse_report *report, const char *path)
 	return report->stream ? 0 : -ENOMEM;
 }
 
-/* length of the UTF-8 sequence at @s, or 0 if there is none; Unicode, table 3-7 */
-static unsigned int utf8_length(const u8 *s)
-{
-	unsigned int len = 1, i;
-	u8 least = 0x80, most = 0xbf;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		len = 2;
-	else if (s[0] >= 0xe0 && s[0] <= 0xef)
-		len = 3;
-	else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-		len = 4;
-	else
-		return 0;
-	if (s[0] == 0xe0)
-		least = 0xa0;
-	else if (s[0] == 0xed)
-		most = 0x9f;
-	else if (s[0] == 0xf0)
-		least = 0x90;
-	else if (s[0] == 0xf4)
-		most = 0x8f;
-	/* a sequence that is cut short ends in the string's null byte */
-	for (i = 1; i < len; i++, least = 0x80, most = 0xbf)
-		if (s[i] < least || s[i] > most)
-			return 0;
-	return len;
-}
-
 static void put_string(FILE *f, const char *string)
 {
-	const u8 *s = (const u8 *)string;
-	unsigned int len;
+	const char *s = string;
+	unsigned int len, control;
 
 	fputc('"', f);
 	for (; *s; s += len ? len : 1) {
-		len = utf8_length(s);
+		len = sparse_text_length(s);
+		control = sparse_text_control(s, len);
 		if (!len)
-			fprintf(f, "\\udc%02x", *s);
-		else if (*s < 0x20)
-			fprintf(f, "\\u%04x", *s);
+			fprintf(f, "\\udc%02x", (u8)*s);
+		else if (control)
+			fprintf(f, "\\u%04x", control);
 		else if (*s == '"' || *s == '\\')
 			fprintf(f, "\\%c", *s);
 		else

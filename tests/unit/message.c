@@ -50,13 +50,16 @@ static int without_a_cause(void)
 	return 0;
 }
 
-/* the name below, where control characters would go to the terminal */
-#define SHOWN	"a?mkfs.erofs: all is well?[2K??\303\244"
+/* what is said of a name, control characters of which would go to the terminal */
+#define SHOWN(name)	"mkfs.erofs: could not read '" name "'\n"
 
 static int of_any_name(void)
 {
 	capture(0, "a\nmkfs.erofs: all is well\033[2K\177\t\303\244");
-	expect(!strcmp(text, "mkfs.erofs: could not read '" SHOWN "'\n"), "%s", text);
+	expect(!strcmp(text, SHOWN("a?mkfs.erofs: all is well?[2K??\303\244")), "%s", text);
+	/* U+0085 and U+009B are control characters; so are the bytes, where none is UTF-8 */
+	capture(0, "a\302\205\302\2332J\233\302\240\303\233\351\342\202'\302");
+	expect(!strcmp(text, SHOWN("a??2J?\302\240\303\233??" "?'?")), "%s", text);
 	return 0;
 }
 

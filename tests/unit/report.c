@@ -77,7 +77,8 @@ static int names(void)
 	} table[] = {
 		{ "plain", "\"plain\"" },
 		{ "q\"b\\s/", "\"q\\\"b\\\\s/\"" },
-		{ "\n\t\x01\x7f", "\"\\u000a\\u0009\\u0001\x7f\"" },
+		{ "\n\t\x01\x7f", "\"\\u000a\\u0009\\u0001\\u007f\"" },
+		{ "\xc2\x80\xc2\x9b\xc2\xa0", "\"\\u0080\\u009b\xc2\xa0\"" },
 		{ "\xc3\xa4\xe2\x82\xac", "\"\xc3\xa4\xe2\x82\xac\"" },
 		{ "\xf0\x9f\x90\xa7", "\"\xf0\x9f\x90\xa7\"" },
 		/* a byte that begins nothing, one that ends too early */
