@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,12 @@
 #include "text.h"
 
 const char *sparse_program = "mkfs.erofs";
+
+/* a single byte is one where the terminal does not expect UTF-8 */
+static bool is_control(const char *s, unsigned int len)
+{
+	return len ? sparse_text_control(s, len) : (*s & 0xe0) == 0x80;
+}
 
 /* names come from tarballs, too: none is to look like a line of ours, or to steer a terminal */
 static void say(int err, const char *fmt, va_list args)
@@ -19,12 +26,12 @@ static void say(int err, const char *fmt, va_list args)
 	vsnprintf(text, sizeof(text), fmt, args);
 	for (s = to = text; *s; s += len ? len : 1) {
 		len = sparse_text_length(s);
-		if (!len || sparse_text_control(s, len)) {
+		if (is_control(s, len)) {
 			*to++ = '?';
 			continue;
 		}
-		memmove(to, s, len);
-		to += len;
+		memmove(to, s, len ? len : 1);
+		to += len ? len : 1;
 	}
 	*to = '\0';
 	fprintf(stderr, "%s: %s%s%s\n", sparse_program, text, err ? ": " : "",

@@ -14,8 +14,8 @@ extern const char *sparse_program;
  * @err: a negative errno, whose meaning is added, or 0
  * @fmt: what was being done, and to which file
  *
- * A control character, as in a file's name, is shown as "?", and so is a byte that is
- * no part of UTF-8: where that is not what a terminal expects, it may be one.
+ * A control character, as in a file's name, is shown as "?", and so is a byte
+ * that is one where a terminal does not expect UTF-8.
  *
  * Return: @err, or -EINVAL if that is 0.
  */
