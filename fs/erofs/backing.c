@@ -12,8 +12,13 @@
  * Denied is what goes through the inode that was opened.  If that is an overlay's, the
  * inode below it can be written to by its own name, which overlayfs leaves undefined.
  */
+#include <linux/delay.h>
 #include "internal.h"
 #include "backing.h"
+
+/* how often, and after how many milliseconds, a file that is open for writing is tried again */
+#define EROFS_DENY_TRIES	10
+#define EROFS_DENY_WAIT		10
 
 static struct file *erofs_backing_file(const struct erofs_device_info *dif)
 {
@@ -24,8 +29,13 @@ static int erofs_deny_write_to(const struct erofs_device_info *dif, const char *
 			       struct fs_context *fc, const char *option)
 {
 	struct file *file = erofs_backing_file(dif);
-	int err = file ? exe_file_deny_write_access(file) : 0;
+	int err = file ? exe_file_deny_write_access(file) : 0, tries;
 
+	/* a process that is made has the files of its parent until it is another program */
+	for (tries = 0; err && tries < EROFS_DENY_TRIES; ++tries) {
+		msleep(EROFS_DENY_WAIT);
+		err = exe_file_deny_write_access(file);
+	}
 	if (err)
 		errorfc(fc, "%s: %s is open for writing", option, path);
 	return err;

@@ -295,6 +295,7 @@ static bool erofs_chunk_unlock_fault(struct vm_fault *vmf, struct folio *folio)
 		return false;
 	get_file(file);
 	release_fault_lock(vmf);
+	folio_wait_locked_killable(folio);
 	folio_put(folio);
 	erofs_chunk_wait(file, index);
 	fput(file);
@@ -334,6 +335,9 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 
 	mapping = run.file->f_mapping;
 	folio = filemap_get_folio(mapping, run.page);
+	/* mlock() begins anew for ever while a fault gives up its lock: not for an error */
+	if (IS_ERR(folio) && erofs_chunk_unreadable(file, &run))
+		return VM_FAULT_SIGBUS;
 	major = erofs_readahead_fault(vmf, folio);
 	if (major & VM_FAULT_RETRY) {
 		if (!IS_ERR(folio))
@@ -357,11 +361,11 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 		folio_lock(folio);
 	}
 	if (folio->mapping == mapping && !folio_test_uptodate(folio)) {
-		/* once more, now for the error */
+		/* once more, now for the error, which only a fault with its lock can tell */
 		folio_unlock(folio);
-		if (erofs_chunk_unlock_fault(vmf, folio))
-			return major | VM_FAULT_RETRY;
 		folio_put(folio);
+		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+			return major | VM_FAULT_RETRY;
 		folio = erofs_chunk_read_folio(file, &run);
 		if (IS_ERR(folio))
 			return major | vmf_error(PTR_ERR(folio));

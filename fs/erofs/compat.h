@@ -14,6 +14,19 @@
 #include "internal.h"
 #include "zeropage.h"
 
+/* wait for a page that is read, if there is one; -EINTR if that is not to be */
+static inline int erofs_wait_killable(struct address_space *mapping, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+	int err;
+
+	if (IS_ERR(folio))
+		return 0;
+	err = folio_wait_locked_killable(folio);
+	folio_put(folio);
+	return err;
+}
+
 /* a page of metadata if it is in memory; -EAGAIN if it is not */
 static inline struct folio *erofs_meta_folio_cached(struct address_space *mapping,
 						    pgoff_t index)

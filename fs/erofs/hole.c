@@ -112,6 +112,9 @@ static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk)
 		}
 		/* a run is often asked for that ends in the next page of the index */
 		erofs_chunk_index_readahead(ci, pos);
+		/* what gets the page could not be killed while it waits */
+		if (erofs_wait_killable(ci->buf.mapping, index))
+			return ERR_PTR(-EINTR);
 	}
 	return erofs_inode_meta(&ci->buf, pos);
 }

@@ -357,7 +357,8 @@ static bool erofs_ishare_is_as(const struct erofs_ishare *is,
 {
 	if (!is || !want)
 		return is == want;
-	return is->verify == want->verify && want->domain_id &&
+	/* without a domain it was left to itself, see erofs_ishare_init_sb() */
+	return is->domain && is->verify == want->verify && want->domain_id &&
 		!strcmp(is->domain_id, want->domain_id);
 }
 
@@ -476,13 +477,16 @@ void erofs_ishare_exit_sb(struct super_block *sb)
 {
 	struct erofs_ishare *is = EROFS_SB(sb)->ishare;
 
-	if (is)
-		erofs_allow_write(sb);
-	if (!is || !is->domain)
+	if (!is)
 		return;
-	erofs_ishare_unregister(is);
-	/* members that have left may have reads in flight */
-	wait_var_event(&is->leaving, !atomic_read(&is->leaving));
+	if (is->domain) {
+		erofs_ishare_unregister(is);
+		/* members that have left may have reads in flight */
+		wait_var_event(&is->leaving, !atomic_read(&is->leaving));
+	}
+	erofs_allow_write(sb);
+	if (!is->domain)
+		return;
 	erofs_ishare_put_domain(is->domain);
 	is->domain = NULL;
 }

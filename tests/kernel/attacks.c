@@ -373,6 +373,40 @@ static int read_error_is_remembered(void)
 	return 0;
 }
 
+/* what fills page tables asks again as long as a fault gives up its lock, also for an error */
+static int errors_end_a_populate(void)
+{
+	char byte;
+	size_t i;
+	int fd;
+
+	run("modprobe dm-mod; dmsetup remove --retry bad 2>/dev/null");
+	expect(!run("echo 0 $(blockdev --getsz /disk0) linear /disk0 0 | dmsetup create bad"),
+	       "dmsetup");
+	expect(!attach("/dev/mapper/bad", "a", "chunk_share"), "mount");
+	fd = open_at("a", DENSE, 0);
+	for (i = 0; i < 4 << 20; i += 1 << 20)
+		expect(pread(fd, &byte, 1, i) == 1, "read");
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	expect(!run("echo 0 $(blockdev --getsz /dev/mapper/bad) error >/tmp/bad; "
+		    "dmsetup suspend bad && dmsetup reload bad /tmp/bad && dmsetup resume bad"),
+	       "dmsetup");
+	alarm(60);
+	for (i = 0; i < 3; i++) {
+		char *p = mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE, fd, i << 20);
+
+		expect(p != MAP_FAILED, "mmap");
+		expect(i == 2 ? madvise(p, 1 << 20, MADV_POPULATE_READ) :
+		       mlock2(p, 1 << 20, 0), "an unreadable page is there");
+		munmap(p, 1 << 20);
+	}
+	close(fd);
+	expect_ok(leave("a"));
+	forget_mounts();
+	expect(!run("dmsetup remove --retry bad"), "dmsetup");
+	return 0;
+}
+
 #define SLOW	"/sys/fs/cgroup/slow"
 
 /* who opens a file first, and gets no time, has nobody else wait for him */
@@ -716,6 +750,28 @@ static int images_of_mounts_are_not_written(void)
 	return 0;
 }
 
+/* what a mount has not asked for it does not get later, when nothing is denied any more */
+static int remount_does_not_share(void)
+{
+	struct map a, b;
+	size_t data;
+	int fd;
+
+	expect_ok(set_up_store());
+	expect(!attach(STORE "a", "a", NULL) && !attach(STORE "b", "b", BELIEVE), "mount: %s",
+	       strerror(errno));
+	expect(mount("none", "/m/a", "", MS_REMOUNT | MS_RDONLY, BELIEVE) ?
+	       !upstream && errno == EINVAL : upstream, "remount: %s", strerror(errno));
+	fd = open(STORE "a", O_WRONLY);
+	expect(fd >= 0, "open: %s", strerror(errno));
+	close(fd);
+	a = map_at("a", DENSE);
+	b = map_at("b", DENSE);
+	expect_ok(same_bytes(a, DENSE) || same_bytes(b, DENSE));
+	expect(!common(a, b, &data) && data, "pages are shared");
+	return 0;
+}
+
 /* nor is one mounted that somebody may write to, unless nobody has asked for sharing */
 static int images_being_written_are_not_shared(void)
 {
@@ -768,8 +824,10 @@ static const struct sharing_case cases[] = {
 	  "others are not asked" },
 	{ "sums-are-read-while-they-come", sums_are_read_while_they_come,
 	  "there are no counters" },
+	{ "errors-end-a-populate", errors_end_a_populate, NULL },
 	{ "internal-inode-has-a-name", internal_inode_has_a_name, NULL },
 	{ "images-of-mounts-are-not-written", images_of_mounts_are_not_written, NULL },
+	{ "remount-does-not-share", remount_does_not_share, NULL },
 	{ "images-being-written-are-not-shared", images_being_written_are_not_shared, NULL },
 };
 
