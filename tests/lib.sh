@@ -104,15 +104,16 @@ in_vm() {
 	check "$prefix-ended-well" test "$status $plan" = "$failed $seen"
 }
 
-# guest_programs NAME... - build tests/kernel/NAME.c for the VM into $work/in, which
-# is made for --in
+# guest_programs NAME... - build tests/kernel/NAME.c, with NAME-*.c, for the VM into
+# $work/in, which is made for --in
 guest_programs() {
-	local name
+	local name parts
 
 	mkdir -p "$work/in"
 	for name in "$@"; do
+		mapfile -t parts < <(find "$top/tests/kernel" -name "$name-*.c")
 		gcc -O2 -Wall -Wextra -Werror -static -o "$work/in/$name" \
-			"$top/tests/kernel/$name.c" "$top/tests/kernel/guest.c" \
+			"$top/tests/kernel/$name.c" "${parts[@]}" "$top/tests/kernel/guest.c" \
 			"$top/tests/kernel/area.c" "$top/tests/kernel/sharing.c"
 	done
 }

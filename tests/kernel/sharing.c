@@ -53,6 +53,16 @@ int detach(const char *where)
 	return umount(target) ? -errno : 0;
 }
 
+int leave(const char *where)
+{
+	int tries, ret;
+
+	for (tries = 0; (ret = detach(where)) == -EBUSY && tries < 100; tries++)
+		usleep(10000);
+	expect(!ret, "umount of %s: %s", where, strerror(-ret));
+	return 0;
+}
+
 void clean_up(void)
 {
 	while (nr_mounted)
@@ -85,6 +95,12 @@ struct map map_file(int fd)
 	if (m.p == MAP_FAILED)
 		err(1, "mmap");
 	return m;
+}
+
+int drop_map(struct map m)
+{
+	munmap(m.p, m.size);
+	return close(m.fd);
 }
 
 struct map map_at(const char *where, const char *name)

@@ -30,6 +30,9 @@ const char *in_folder(const char *name);
 int attach(const char *source, const char *where, const char *options);
 int detach(const char *where);
 
+/* detach(), tried again while a ring or a fault of a moment ago still has a file */
+int leave(const char *where);
+
 /* unmount all that is mounted, lazily; or leave it to who has been told */
 void clean_up(void);
 void forget_mounts(void);
@@ -37,6 +40,7 @@ void forget_mounts(void);
 int open_at(const char *where, const char *name, int flags);
 struct map map_file(int fd);
 struct map map_at(const char *where, const char *name);
+int drop_map(struct map m);
 struct map reference(const char *name);
 
 /* pages that two mappings have in common, of those of @a that hold data */
