@@ -37,6 +37,7 @@ static int erofs_chunk_mnt_users;
 static int erofs_chunk_identify_device(struct erofs_chunk_identity *id,
 				       struct block_device *bdev)
 {
+	struct page *page;
 	struct bio *bio;
 	u64 len;
 	int err;
@@ -56,11 +57,18 @@ static int erofs_chunk_identify_device(struct erofs_chunk_identity *id,
 	len = round_down(min_t(u64, len, sizeof(id->head)), bdev_logical_block_size(bdev));
 	if (!len)
 		return 0;
+	/* devices ask for memory that is aligned */
+	page = alloc_page(GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
 	bio = bio_alloc(bdev, 1, REQ_OP_READ, GFP_KERNEL);
 	bio->bi_iter.bi_sector = id->offset >> SECTOR_SHIFT;
-	__bio_add_page(bio, virt_to_page(id->head), len, offset_in_page(id->head));
+	__bio_add_page(bio, page, len, 0);
 	err = submit_bio_wait(bio);
+	if (!err)
+		memcpy_from_page(id->head, page, 0, len);
 	bio_put(bio);
+	__free_page(page);
 	return err;
 }
 

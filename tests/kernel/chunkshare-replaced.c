@@ -245,6 +245,16 @@ static int through_device(const char *base, bool back)
 	return overwrite(base, back ? "old" : "new");
 }
 
+/* the superblock is read from the device, for which memory has to be aligned */
+int direct_loop_devices_share(void)
+{
+	char device[32];
+
+	loop_of(stored("old"), LO_FLAGS_READ_ONLY | LO_FLAGS_DIRECT_IO, device, sizeof(device));
+	expect(!attach(device, "a", "chunk_share"), "mount: %s", strerror(errno));
+	return same_bytes(map_at("a", "state.img"), "old.img");
+}
+
 int devices_may_be_written(void)
 {
 	char base[32];

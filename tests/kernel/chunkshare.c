@@ -703,6 +703,7 @@ static const struct sharing_case cases[] = {
 	{ "backing-files-cannot-be-written", backing_files_cannot_be_written, NULL },
 	{ "files-being-written-are-not-mounted", files_being_written_are_not_mounted, NULL },
 	{ "images-are-replaced-by-rename", images_are_replaced_by_rename, NULL },
+	{ "direct-loop-devices-share", direct_loop_devices_share, NULL },
 	{ "devices-may-be-written", devices_may_be_written, NULL },
 	{ "files-of-devices-may-be-written", files_of_devices_may_be_written, NULL },
 	{ "devices-may-get-another-file", devices_may_get_another_file, NULL },
