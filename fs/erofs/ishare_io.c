@@ -173,7 +173,7 @@ static void erofs_ishare_readahead_from(struct readahead_control *rac,
 	};
 	struct folio *folio;
 
-	if (erofs_inode_is_data_compressed(EROFS_I(inode)->datalayout)) {
+	if (member->compressed) {
 		inode->i_data.a_ops->readahead(rac);
 		return;
 	}

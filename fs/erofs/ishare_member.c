@@ -5,6 +5,7 @@
  */
 #include <linux/jhash.h>
 #include <linux/random.h>
+#include <linux/sched/signal.h>
 #include <linux/wait_bit.h>
 #include "chunkshare.h"
 #include "fingerprint.h"
@@ -135,8 +136,8 @@ static int erofs_ishare_may_join(struct inode *inode, struct file *file,
 	fp->verified = is->verify;
 	if (ret > 0 && is->verify && !erofs_ishare_is_true(inode, file, is, fp, &err))
 		ret = err;
-	/* who opens it again is not to wait for the same error */
-	return ret > 0 || ret == -ENOMEM || ret == -EINTR ? ret : 0;
+	/* who opens it again is not to wait for the same error, unless it was the opener's */
+	return ret > 0 || ret == -ENOMEM || fatal_signal_pending(current) ? ret : 0;
 }
 
 /*
