@@ -15,9 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include "../ktap.h"
 #include "guest.h"
@@ -51,7 +53,9 @@ static void trace(bool on)
 {
 	char filter[64];
 
-	snprintf(filter, sizeof(filter), "i_ino == %llu", (unsigned long long)st.st_ino);
+	/* the kernel's own encoding of the device */
+	snprintf(filter, sizeof(filter), "s_dev == %u && i_ino == %llu",
+		 major(st.st_dev) << 20 | minor(st.st_dev), (unsigned long long)st.st_ino);
 	if (on && (write_string(EVENT "filter", filter) ||
 		   write_string(TRACING "buffer_size_kb", "16384")))
 		errx(1, "cannot trace the page cache");
@@ -394,6 +398,67 @@ static int chunk_index_is_read_ahead(void)
 	return 0;
 }
 
+/* can pages of files be made huge ones?  From Linux 7 on, for all that have large folios */
+static bool files_collapse(void)
+{
+	struct utsname name;
+
+	return !uname(&name) && atoi(name.release) >= 7;
+}
+
+/* the first run of a huge page's pages that has both kinds */
+static size_t mixed_region(size_t nr)
+{
+	size_t first, i, data;
+
+	for (first = 0; first + nr <= size / page; first += nr) {
+		for (i = data = 0; i < nr; i++)
+			data += !is_hole[first + i];
+		if (data && data < nr)
+			return first;
+	}
+	errx(1, "no holes beside data");
+}
+
+/*
+ * Who has a range made a huge page, here MADV_COLLAPSE in place of khugepaged, has all of
+ * it read.  Ours leaves the holes out, so that nothing comes of it; stock has them all in
+ * the page cache then.
+ */
+static int collapse_enters_no_holes(void)
+{
+	const size_t huge = 2 << 20, nr = huge / page, first = mixed_region(nr);
+	const bool collapses = stock && files_collapse();
+	size_t i, data = 0;
+	int fd, ret;
+	char *p;
+
+	drop_caches();
+	fd = open_file();
+	p = mmap(NULL, 2 * huge, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	p = mmap(p + (-(uintptr_t)p & (huge - 1)), huge, PROT_READ, MAP_PRIVATE | MAP_FIXED,
+		 fd, first * page);
+	expect(p != MAP_FAILED, "mmap: %s", strerror(errno));
+	madvise(p, huge, MADV_RANDOM);
+	for (i = 0; i < nr; i++)
+		if (!is_hole[first + i]) {
+			(void)*(volatile char *)(p + i * page);
+			data++;
+		}
+	expect(cached_pages(fd) == (long)data, "%ld pages before", cached_pages(fd));
+	expect(!prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0), "prctl");
+	ret = madvise(p, huge, MADV_COLLAPSE) ? errno : 0;
+	expect(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), "prctl");
+	expect(ret == (collapses ? 0 : EINVAL), "MADV_COLLAPSE: %s", strerror(ret));
+	/* data near it may have come as well, by read-ahead */
+	expect(cached_pages_at(fd, first * page, huge) == (long)(collapses ? nr : data),
+	       "%ld pages, %zu of data", cached_pages_at(fd, first * page, huge), data);
+	expect(!memcmp(p, ref + first * page, huge), "wrong bytes");
+	munmap(p, huge);
+	close(fd);
+	return 0;
+}
+
 static const struct ktap_case cases[] = {
 	{ "plain-mapping-enters-data-only", plain_mapping_enters_data },
 	{ "sequential-mapping-enters-data-only", sequential_mapping_enters_data },
@@ -403,6 +468,7 @@ static const struct ktap_case cases[] = {
 	{ "small-reads-enter-data-only", small_reads_enters_data },
 	{ "other-reads-enter-data-only", other_reads_enters_data },
 	{ "sendfile-enters-data-only", sendfile_enters_data },
+	{ "collapse-enters-no-holes", collapse_enters_no_holes },
 	/* from here on: not asked of the stock module */
 	{ "few-requests-by-mapping", few_requests_by_mapping },
 	{ "few-requests-by-reads", few_requests_by_reads },
@@ -443,6 +509,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: readahead [--stock] FILE REFERENCE\n");
 		return 2;
 	}
+	/*
+	 * What comes in is to be what these readers have asked for.  Linux 7 has khugepaged
+	 * try to make huge pages of the ranges of files that are mapped, every ten seconds:
+	 * what it reads for that is taken out again if it is a hole, but it has entered.
+	 */
+	if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0))
+		err(1, "PR_SET_THP_DISABLE");
 	file = argv[1 + stock];
 	load_reference(argv[2 + stock]);
 	return ktap_run(cases, sizeof(cases) / sizeof(*cases) - NOT_STOCK_CASES * stock);
