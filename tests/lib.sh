@@ -7,9 +7,9 @@
 #	check hole-stays-hole cmp a b		# one case: passes if the command does
 #	check_not other-uuid cmp a c		# passes if the command fails
 #	skip no-kvm "this machine has no KVM"
-#	finish					# prints the plan, sets the exit status
+#	finish					# prints plan and end, sets the exit status
 #
-# What a case prints is shown as KTAP diagnostics, and only if the case fails.
+# check, expect, skip and subtest are those of tests/ktap.sh.
 # shellcheck shell=bash
 
 . "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
@@ -19,43 +19,13 @@
 [ -n "${KTAP_SIGNALS-}" ] ||
 	exec env --default-signal KTAP_SIGNALS=default "$0" "$@"
 
-ktap_count=0
-ktap_failed=0
-
+. "$(dirname "${BASH_SOURCE[0]}")/ktap.sh"
 printf 'KTAP version 1\n'
 
 work_dir() {
 	mkdir -p "$build/tests/tmp"
 	work=$(mktemp -d "$build/tests/tmp/${me%.test}.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
-}
-
-# result ok|"not ok" NAME [DIRECTIVE]
-result() {
-	ktap_count=$((ktap_count + 1))
-	[ "$1" = ok ] || ktap_failed=$((ktap_failed + 1))
-	printf '%s %d %s%s\n' "$1" "$ktap_count" "$2" "${3:+ # $3}"
-}
-
-# check NAME COMMAND... - the case passes if COMMAND exits 0.  COMMAND may be a
-# function; it runs in a subshell under "set -e".
-check() {
-	local name=$1 log status
-
-	shift
-	log=$(mktemp)
-	set +e
-	(set -e; "$@") >"$log" 2>&1
-	status=$?
-	set -e
-	if [ $status = 0 ]; then
-		result ok "$name"
-	else
-		sed 's/^/# /' "$log"
-		printf '# %s: exit status %d\n' "$*" $status
-		result 'not ok' "$name"
-	fi
-	rm -f "$log"
 }
 
 # check_not NAME COMMAND... - the case passes if COMMAND exits with 1 to 123: it
@@ -104,6 +74,12 @@ in_vm() {
 	check "$prefix-ended-well" test "$status $plan" = "$failed $seen"
 }
 
+# guest_ktap - put ktap.sh into $work/in, which is made for --in
+guest_ktap() {
+	mkdir -p "$work/in"
+	cp "$top/tests/ktap.sh" "$work/in/"
+}
+
 # guest_programs NAME... - build tests/kernel/NAME.c, with NAME-*.c, for the VM into
 # $work/in, which is made for --in
 guest_programs() {
@@ -137,11 +113,9 @@ template() {
 	} 9>"$build/tests/template.lock"
 }
 
-skip() {
-	result ok "$1" "SKIP $2"
-}
-
+# finish - the plan, here known last, and the end: a file that does not get here has neither
 finish() {
 	printf '1..%d\n' "$ktap_count"
-	[ "$ktap_failed" = 0 ]
+	ktap_plan=$ktap_count
+	ktap_end
 }
