@@ -569,34 +569,24 @@ static bool chosen(const char *name)
 int area_main(int argc, char **argv, const struct area_case *cases, size_t nr)
 {
 	const size_t nr_backings = sizeof(backings) / sizeof(*backings);
-	size_t i, b, n = 0, nr_chosen = 0, nr_present = 0;
-	int failed = 0;
+	size_t i, b, nr_chosen = 0, nr_present = 0;
 
 	area_arguments(argc, argv);
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 0; i < nr; i++)
 		nr_chosen += chosen(cases[i].name);
 	for (b = 0; b < nr_backings; b++)
 		nr_present += has_backing(&backings[b]);
-	printf("KTAP version 1\n1..%zu\n", nr_chosen * nr_present);
+	ktap_begin(nr_chosen * nr_present);
+	ktap_skip_reason = "see above";
 	for (i = 0; i < nr; i++) {
 		if (!chosen(cases[i].name))
 			continue;
 		for (b = 0; b < nr_backings; b++) {
-			const char *end = "";
-			int ret;
-
 			if (!has_backing(&backings[b]))
 				continue;
-			ret = run_case(&cases[i], &backings[b]);
-			if (ret == KTAP_SKIP)
-				end = " # SKIP see above";
-			if (ret == KTAP_SKIP)
-				ret = 0;
-			printf("%sok %zu %s-%s%s\n", ret ? "not " : "", ++n,
-			       cases[i].name, backings[b].name, end);
-			failed |= !!ret;
+			ktap_result(run_case(&cases[i], &backings[b]), "%s-%s",
+				    cases[i].name, backings[b].name);
 		}
 	}
-	return failed;
+	return ktap_end();
 }
