@@ -34,6 +34,7 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "../ktap.h"
 #include "guest.h"
 
 #define PAGE		4096
@@ -628,10 +629,8 @@ static const struct {
 static int run_all(void)
 {
 	size_t i;
-	int failed = 0;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("KTAP version 1\n1..%zu\n", NR_OPERATIONS * NR_WAYS);
+	ktap_begin(NR_OPERATIONS * NR_WAYS);
 	for (i = 0; i < NR_OPERATIONS * NR_WAYS; i++) {
 		const struct operation *op = &operations[i / NR_WAYS];
 		int ret;
@@ -640,11 +639,9 @@ static int run_all(void)
 		ret = ways[i % NR_WAYS].run(op);
 		if (ret)
 			printf("# %s\n", why);
-		failed |= ret;
-		printf("%sok %zu %s-%s\n", ret ? "not " : "", i + 1, op->name,
-		       ways[i % NR_WAYS].name);
+		ktap_result(!!ret, "%s-%s", op->name, ways[i % NR_WAYS].name);
 	}
-	return !!failed;
+	return ktap_end();
 }
 
 static int make_file(const char *path)
