@@ -44,22 +44,23 @@ skip() {
 # runs in a subshell under "set -e", so it changes no variable.  What it prints is shown as
 # diagnostics if the case fails.
 check() {
-	local name=$1 log status flags=$-
+	# names that COMMAND, which sees them, has no others for
+	local ktap_name=$1 ktap_log ktap_status ktap_flags=$-
 
 	shift
-	log=$(mktemp)
+	ktap_log=$(mktemp)
 	set +e
-	(set -e; "$@") >"$log" 2>&1
-	status=$?
-	case $flags in *e*) set -e ;; esac
-	if [ $status = 0 ]; then
-		result ok "$name"
+	(set -e; "$@") >"$ktap_log" 2>&1
+	ktap_status=$?
+	case $ktap_flags in *e*) set -e ;; esac
+	if [ $ktap_status = 0 ]; then
+		result ok "$ktap_name"
 	else
-		sed 's/^/# /' "$log"
-		printf '# %s: exit status %d\n' "$*" $status
-		result 'not ok' "$name"
+		sed 's/^/# /' "$ktap_log"
+		printf '# %s: exit status %d\n' "$*" $ktap_status
+		result 'not ok' "$ktap_name"
 	fi
-	rm -f "$log"
+	rm -f "$ktap_log"
 }
 
 # expect NAME WANTED FOUND
@@ -79,11 +80,12 @@ ktap_end() {
 	[ $ktap_failed = 0 ] && [ "$ktap_count" = "$ktap_plan" ]
 }
 
-# ktap_read CASE NOTE - read what a KTAP program prints, with the cases of subtests, named
+# ktap_read CASE NOTE [late] - read what a KTAP program prints, with the cases of subtests, named
 # SUBTEST-CASE, from standard input.  Call CASE ok|"not ok" NAME [DIRECTIVE] for each and
 # NOTE LINE for diagnostics.  Sets $ktap_why to what is wrong with it as a whole, or to
-# nothing: the plan comes before the first case, cases are numbered, there are as many as
-# planned, and the end line agrees.  $ktap_bad is the number of cases that failed.
+# nothing: the plan comes before the first case, or anywhere if "late", cases are numbered,
+# there are as many as planned, and the end line agrees.  $ktap_bad is the number of cases
+# that failed.
 ktap_read() {
 	local line plan='' seen=0 failed=0 skipped=0 end='' sub=''
 
@@ -100,7 +102,7 @@ ktap_read() {
 			end=$line
 			;;
 		'ok '[0-9]*|'not ok '[0-9]*)
-			[ -n "$plan" ] || ktap_wrong "no plan before: $line"
+			[ -n "$plan" ] || [ "${3-}" = late ] || ktap_wrong "no plan before: $line"
 			[ -z "$end" ] || ktap_wrong "a case after the end: $line"
 			seen=$((seen + 1))
 			case $line in "ok $seen "*|"not ok $seen "*) ;;

@@ -7,6 +7,7 @@
 #	check hole-stays-hole cmp a b		# one case: passes if the command does
 #	check_not other-uuid cmp a c		# passes if the command fails
 #	skip no-kvm "this machine has no KVM"
+#	in_vm ours --in "$work/in" -- /in/run	# the cases of a KTAP program in a VM
 #	finish					# prints plan and end, sets the exit status
 #
 # check, expect, skip and subtest are those of tests/ktap.sh.
@@ -45,33 +46,44 @@ refuses() {
 	[ $status -lt 124 ] || { echo "died with status $status"; return 1; }
 }
 
-# in_vm PREFIX VM-ARGUMENT... - run a KTAP program by scripts/vm and take over its
-# cases, named PREFIX-CASE.  The VM's own verdict is the last case: an oops or a
-# plan not fulfilled fails it.  Debian's module is the negative of ours; a debug
+# take_cases PREFIX COMMAND... - run a KTAP program and take over its cases, named
+# PREFIX-CASE.  How it ended is a case, too, PREFIX-ended-well: its plan came first and was
+# kept, its end line came, and its exit status is that of its cases.
+take_cases() {
+	local prefix=$1 status=0
+
+	shift
+	ktap_read taken_case echo < <("$@")
+	wait $! || status=$?
+	check "$prefix-ended-well" ended_well $status
+}
+
+# shellcheck disable=SC2317	# called by ktap_read
+taken_case() {
+	result "$1" "$prefix-$2" "${@:3}"
+}
+
+# ended_well STATUS - of what was read last
+ended_well() {
+	local wanted=0
+
+	[ -z "$ktap_why" ] || { echo "$ktap_why"; return 1; }
+	[ "$ktap_bad" = 0 ] || wanted=1
+	[ "$1" = $wanted ] || { echo "$ktap_bad cases failed, and it exits with $1"; return 1; }
+}
+
+# in_vm PREFIX VM-ARGUMENT... - take over the cases of a KTAP program that scripts/vm runs.
+# An oops of the machine is no good end.  Debian's module is the negative of ours; a debug
 # kernel is for looking into ours, so there such a run is left out.
 in_vm() {
-	local prefix=$1 status=0 line seen=0 plan=none failed=0 rest
+	local prefix=$1
 
 	shift
 	if [[ ${VM_KERNEL-} = *-debug && " $* " = *' --module stock '* ]]; then
 		printf '# %s: not under %s\n' "$prefix" "$VM_KERNEL"
 		return
 	fi
-	while IFS= read -r line; do
-		case $line in
-		'vm-status '*) status=${line#vm-status } ;;
-		1..[0-9]*) plan=${line#1..} ;;
-		'ok '[0-9]*|'not ok '[0-9]*)
-			seen=$((seen + 1))
-			rest=${line#*ok * }
-			case $line in not*) failed=1; result 'not ok' "$prefix-$rest" ;;
-			*) result ok "$prefix-$rest" ;; esac
-			;;
-		'#'*) printf '%s\n' "$line" ;;
-		esac
-	done < <(status=0; "$top/scripts/vm" "$@" || status=$?
-		 printf '\nvm-status %d\n' $status)
-	check "$prefix-ended-well" test "$status $plan" = "$failed $seen"
+	take_cases "$prefix" "$top/scripts/vm" "$@"
 }
 
 # guest_ktap - put ktap.sh into $work/in, which is made for --in

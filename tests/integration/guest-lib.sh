@@ -8,30 +8,10 @@
 set -eu
 export PATH=/in/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 snapshots=/var/lib/containerd/io.containerd.snapshotter.v1.erofs/snapshots
-cases=0 failures=0
 cd /tmp
-echo "KTAP version 1"
+# shellcheck source=tests/ktap.sh
+. /in/ktap.sh
 mount /disk0 /var/lib
-
-# result ok|"not ok" NAME
-result() {
-	cases=$((cases + 1))
-	[ "$1" = ok ] || failures=1
-	echo "$1 $cases $2"
-}
-
-# check NAME COMMAND...
-check() {
-	local name=$1
-
-	shift
-	if "$@" >check.log 2>&1; then
-		result ok "$name"
-	else
-		sed 's/^/# /' check.log
-		result 'not ok' "$name"
-	fi
-}
 
 # check_says NAME PATTERN COMMAND... - COMMAND fails, and what it prints has PATTERN
 check_says() {
@@ -44,11 +24,6 @@ check_says() {
 		sed 's/^/# /' check.log
 		result 'not ok' "$name"
 	fi
-}
-
-finish() {
-	echo "1..$cases"
-	exit $failures
 }
 
 # until_true SECONDS COMMAND... - true as soon as COMMAND is

@@ -15,6 +15,7 @@ container_programs() {
 	[ -e "$dir/versions" ] || "$top/scripts/fetch" containers
 	"$top/scripts/build-erofs-utils"
 	guest_programs cached
+	guest_ktap
 	mkdir -p "$work/in/bin"
 	cp "$dir"/usr/bin/{containerd,containerd-shim-runc-v2,ctr,docker-registry,oras} \
 		"$dir/usr/sbin/runc" "$build"/bin/*.erofs "$work/in/bin"
