@@ -111,7 +111,7 @@ install_packages() {
 
 apt_install() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
-		-o Dpkg::Use-Pty=0 install --no-install-recommends "$@" >&2
+		-o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 install --no-install-recommends "$@" >&2
 }
 
 # apart COMMAND... - with mounts and processes of its own, which end with it; as root,
