@@ -82,18 +82,18 @@ $(build)/bin/erofs-status: $(wildcard status/*.[ch])
 demo: build	## the main job, end to end, on a real template
 	@scripts/demo
 
-check: build	## all tests
+check: build	## half an hour of tests: all but those of the next two
 	@tests/run
 
-fuzz: build	## the fuzzers, for FUZZ_SECONDS each (60)
-	@tests/run fuzz
-
-check-integration: build	## tests that take long: whole machines inside the VM
+check-integration: build	## tests that take longer: whole machines inside the VM
 	@tests/run integration
 
 check-debug: build	## the kernel tests under a kernel that checks itself
 	@+scripts/build-debug-kernel 6.12
 	@VM_KERNEL=6.12-debug tests/run kernel kernel-debug
+
+fuzz: build	## the fuzzers, for FUZZ_SECONDS each (60)
+	@tests/run fuzz
 
 patches: build	## our changes as series for "git am": build/patches
 	@scripts/patches
