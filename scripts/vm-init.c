@@ -56,7 +56,11 @@
 #define __noreturn	__attribute__((noreturn))
 
 #define ALIVE	"vm-init: alive"
-#define READY	"vm-init: ready"	/* on the console, when the command is started */
+/*
+ * On the console, before anything that is tested has a part in it.  A machine that
+ * does not get here may be started anew; one that does may not.
+ */
+#define READY	"vm-init: ready"
 
 /* Taints that a run must not end with: bad page, oops, warning, soft lockup */
 #define BAD_TAINTS	(1UL << 5 | 1UL << 7 | 1UL << 9 | 1UL << 14)
@@ -795,10 +799,10 @@ int main(void)
 	set_up_network();
 	set_environment();
 	make_nodes();
-	load_erofs();
 	join_network();
 	open_log();
 	fprintf(stderr, "%s\n", READY);
+	load_erofs();
 	status = run_command();
 	kill_rest();
 	archived = send_archive();

@@ -13,15 +13,20 @@ vm=$build/vm
 # readonly=on,rom=off, by which a template is restored from a read-only file.
 qemu_oldest=8.2
 
-# Lines of the kernel log that make a run a failure whatever the command said
-bad_lines='Kernel panic|Oops|BUG:|kernel BUG at|^BUG |WARNING:|Bad page|Bad rss-counter'
-bad_lines+='|possible (circular|recursive|irq lock inversion)|inconsistent lock state'
-bad_lines+='|suspicious RCU usage|held lock freed|trying to register non-static key'
-bad_lines+='|UBSAN:|kmemleak: [0-9]+ new suspected'
+# Lines of the kernel log that make a run a failure whatever the command said: what is
+# broken, and what does not go on
+broken_lines='Kernel panic|Oops|BUG:|kernel BUG at|^BUG |WARNING:|Bad page|Bad rss-counter'
+broken_lines+='|possible (circular|recursive|irq lock inversion)|inconsistent lock state'
+broken_lines+='|suspicious RCU usage|held lock freed|trying to register non-static key'
+broken_lines+='|UBSAN:|kmemleak: [0-9]+ new suspected|Busy inodes after unmount'
+broken_lines+='|page allocation failure'
+bad_lines=$broken_lines
+bad_lines+='|INFO: task .* blocked|self-detected stall|detected (expedited )?stalls'
 
-# bad_line CONSOLE - print the first such line of what the guest wrote to its console
+# bad_line CONSOLE [PATTERN] - print the first such line of what the guest wrote to its
+# console
 bad_line() {
-	tr -d '\r' <"$1" | sed 's/^\[[ 0-9.]*\] //' | grep -aEm 1 -e "$bad_lines" || true
+	tr -d '\r' <"$1" | sed 's/^\[[ 0-9.]*\] //' | grep -aEm 1 -e "${2-$bad_lines}" || true
 }
 
 # qemu_version PROGRAM
@@ -131,13 +136,19 @@ accelerator() {
 }
 
 # accel_options kvm|tcg|icount - set $accel, QEMU's options, and $kernel_args, which
-# go with them.  The mitigations protect nobody here and make TCG slower; the
-# watchdog is made patient since the host may be busy with other guests.  /proc/PID/mem
+# go with them.  The mitigations protect nobody here and make TCG slower.  /proc/PID/mem
 # may be written to where the process itself may not, as not all kernels let root by default.
+#
+# The host may be busy with other guests, so the kernel is patient before it complains: a
+# CPU may be away for two minutes (soft lockups are found after twice the watchdog's
+# threshold, and a grace period of RCU waits for all CPUs), and a task may be blocked for
+# four, by others that each wait for a CPU.  What hangs for good hangs longer.
 accel_options() {
 	# shellcheck disable=SC2034	# for those who source this file
 	kernel_args='console=ttyS0 loglevel=7 log_buf_len=4M panic=-1 oops=panic'
-	kernel_args+=' watchdog_thresh=60 mitigations=off proc_mem.force_override=always'
+	kernel_args+=' watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120'
+	kernel_args+=' sysctl.kernel.hung_task_timeout_secs=240'
+	kernel_args+=' mitigations=off proc_mem.force_override=always'
 	case $1 in
 	kvm) accel=(-accel kvm -cpu host) ;;
 	icount) accel=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu EPYC) ;;
