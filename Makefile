@@ -92,7 +92,7 @@ check-debug: build	## the kernel tests under a kernel that checks itself
 	@+scripts/build-debug-kernel 6.12
 	@VM_KERNEL=6.12-debug tests/run kernel kernel-debug
 
-fuzz: build	## the fuzzers, for FUZZ_SECONDS each (60)
+fuzz: build	## the fuzzers, for FUZZ_SECONDS each (20)
 	@tests/run fuzz
 
 patches: build	## our changes as series for "git am": build/patches
