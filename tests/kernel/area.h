@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cases crossed with backings: every case of a table runs on every backing, which
- * is a run of pages of the file under test with a certain pattern of holes and
- * data.  Each run is a process of its own with a model of what its memory has to
+ * Cases crossed with backings: every case of a table runs on the backings that matter
+ * to it, which are runs of pages of the file under test with a certain pattern of holes
+ * and data.  Each run is a process of its own with a model of what its memory has to
  * hold.  When it has ended, by whatever way, another process must still see the
  * file as it was, and the page cache must have no page of a hole.
+ *
+ * If the file shares its pages, another one of the same content is mapped all the time,
+ * and has brought the data into memory in every other run.  Afterwards both must have the
+ * same pages in memory.
  */
 #ifndef AREA_H
 #define AREA_H
@@ -25,6 +29,8 @@ struct file_under_test {
 	bool stock;		/* the module is not ours */
 	bool chunks;		/* data is that of the device: what the file caches is not used */
 	bool huge;		/* and those as large as a page table by a huge one */
+	bool brief;		/* all cases are AREA_ONCE */
+	int member;		/* another file that shares all pages of data, or -1 */
 };
 
 extern struct file_under_test file;
@@ -41,12 +47,23 @@ struct area {
 	bool special;		/* mapped in the way that huge zero mappings need */
 };
 
+/* what the way of a case through the kernel depends on, and so where it runs */
+enum area_where {
+	/* what is mapped by one fault, which is more than the page that was touched */
+	AREA_EVERYWHERE,
+	/* what each page is for itself: of a hole, of data, cached, at the end of the file */
+	AREA_PAGES,
+	/* that there are holes and data, side by side */
+	AREA_ONCE,
+};
+
 struct area_case {
 	const char *name;	/* kebab-case */
 	int (*run)(struct area *a);
 	int prot;		/* of the mapping; 0 is PROT_READ | PROT_WRITE */
 	int flags;		/* of the mapping; 0 is MAP_PRIVATE */
 	bool caches;		/* may bring holes into the page cache */
+	enum area_where where;
 };
 
 /* as expect(), for what returns 0 or, after it said why, 1 */
@@ -59,11 +76,14 @@ struct area_case {
 	} while (0)
 
 /*
- * Run the cases on all backings: the main() of a test program.  Arguments:
- *	[--off|--stock|--huge] [--chunk BYTES] [--case NAME]... FILE REFERENCE
+ * Run the cases on their backings: the main() of a test program.  Arguments:
+ *	[--off|--stock|--huge] [--brief] [--chunks] [--chunk BYTES]
+ *	[--member FILE] [--case NAME]... FILE REFERENCE
  * --off switches the feature off first, --stock says that there is none, --huge asks
- * for huge zero mappings and takes the backings that matter to them.  Chunks of this
- * size (default: a page) are holes if they are zeros.
+ * for huge zero mappings and takes the backings that matter to them.  --brief runs each
+ * case once.  --chunks says that the file's data is cached by chunks, --member that
+ * another file shares it.  Chunks of this size (default: a page) are holes if they are
+ * zeros.
  */
 int area_main(int argc, char **argv, const struct area_case *cases, size_t nr);
 
@@ -115,7 +135,10 @@ int area_is_file(const struct area *a, const char *p);
  */
 int area_kinds(const struct area *a);
 
-/* 0 if nobody has got a hole of the file into the page cache (feature on) */
+/*
+ * 0 if nobody has got a hole of the file into the page cache (feature on), nor data if it is
+ * cached by chunks
+ */
 int area_no_hole_cached(const struct area *a);
 
 /* 0 if page @i is mapped at all, as @mapped says */

@@ -161,7 +161,7 @@ static void *futex_waiter(void *word)
 /* wait for a word in a page nobody has written, and be woken by who writes it */
 static int futex_wakes(struct area *a)
 {
-	size_t i, last = a->nr - 1;
+	size_t i, last = a->nr;
 	pthread_t thread;
 	void *result;
 	int *word, old;
@@ -178,9 +178,11 @@ static int futex_wakes(struct area *a)
 		       "%s: shared wait at page %zu", a->backing, i);
 	}
 	expect_ok(area_check(a));
-	if (!file.is_hole[a->index + last])
+	while (last && !file.is_hole[a->index + last - 1])
+		last--;
+	if (!last)
 		return 0;
-	word = (int *)(a->p + last * file.page);
+	word = (int *)(a->p + (last - 1) * file.page);
 	expect(!pthread_create(&thread, NULL, futex_waiter, word), "thread");
 	while (syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, NULL,
 		       NULL, 0) != 1)
@@ -590,28 +592,32 @@ static int core_dump(struct area *a)
 
 /* faults on markers of write protection take the page-cache path */
 static const struct area_case cases[] = {
-	{ .name = "proc-mem", .run = proc_mem },
-	{ .name = "proc-mem-read-only", .run = proc_mem, .prot = PROT_READ },
+	{ .name = "proc-mem", .run = proc_mem, .where = AREA_PAGES },
+	{ .name = "proc-mem-read-only", .run = proc_mem, .prot = PROT_READ,
+	  .where = AREA_PAGES },
 	{ .name = "proc-mem-shared", .run = proc_mem_shared, .prot = PROT_READ,
-	  .flags = MAP_SHARED },
-	{ .name = "ptrace", .run = trace },
-	{ .name = "ptrace-after-read", .run = trace_after_read },
-	{ .name = "ptrace-read-only", .run = trace, .prot = PROT_READ },
-	{ .name = "futex-wakes", .run = futex_wakes },
-	{ .name = "futex-read-only", .run = futex_read_only, .prot = PROT_READ },
+	  .flags = MAP_SHARED, .where = AREA_ONCE },
+	{ .name = "ptrace", .run = trace, .where = AREA_ONCE },
+	{ .name = "ptrace-after-read", .run = trace_after_read, .where = AREA_ONCE },
+	{ .name = "ptrace-read-only", .run = trace, .prot = PROT_READ, .where = AREA_ONCE },
+	{ .name = "futex-wakes", .run = futex_wakes, .where = AREA_PAGES },
+	{ .name = "futex-read-only", .run = futex_read_only, .prot = PROT_READ,
+	  .where = AREA_PAGES },
 	{ .name = "futex-shared-mapping", .run = futex_read_only, .prot = PROT_READ,
-	  .flags = MAP_SHARED },
+	  .flags = MAP_SHARED, .where = AREA_PAGES },
 	{ .name = "uffd-wp-async", .run = uffd_wp_async, .caches = true },
-	{ .name = "uffd-wp-async-after-read", .run = uffd_wp_async_after_read, .caches = true },
+	{ .name = "uffd-wp-async-after-read", .run = uffd_wp_async_after_read, .caches = true,
+	  .where = AREA_PAGES },
 	{ .name = "uffd-wp-locked", .run = uffd_wp_locked, .caches = true },
-	{ .name = "uffd-wp-rounds", .run = uffd_wp_rounds, .caches = true },
-	{ .name = "uffd-wp-fork", .run = uffd_wp_fork, .caches = true },
-	{ .name = "uffd-other-modes", .run = uffd_other_modes },
-	{ .name = "soft-dirty", .run = soft_dirty },
-	{ .name = "pagemap-scan", .run = pagemap_scan },
-	{ .name = "migration", .run = migration },
-	{ .name = "numa-balancing", .run = numa_balancing },
-	{ .name = "core-dump", .run = core_dump },
+	{ .name = "uffd-wp-rounds", .run = uffd_wp_rounds, .caches = true,
+	  .where = AREA_PAGES },
+	{ .name = "uffd-wp-fork", .run = uffd_wp_fork, .caches = true, .where = AREA_ONCE },
+	{ .name = "uffd-other-modes", .run = uffd_other_modes, .where = AREA_ONCE },
+	{ .name = "soft-dirty", .run = soft_dirty, .where = AREA_PAGES },
+	{ .name = "pagemap-scan", .run = pagemap_scan, .where = AREA_PAGES },
+	{ .name = "migration", .run = migration, .where = AREA_PAGES },
+	{ .name = "numa-balancing", .run = numa_balancing, .where = AREA_PAGES },
+	{ .name = "core-dump", .run = core_dump, .where = AREA_PAGES },
 };
 
 int main(int argc, char **argv)
