@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * reclaim [--off|--stock] FILE REFERENCE - memory that is short, shared, swapped or
+ * reclaim [OPTION]... FILE REFERENCE - memory that is short, shared, swapped or
  * taken away while holes are mapped: memory cgroups, swap, KSM, unmounting.  FILE is
  * on /disk0, mounted on /mnt.
  *
@@ -340,6 +340,30 @@ static int ksm_merges_written(void)
 	return 0;
 }
 
+/* who shares with the file has what it has, in the same pages; then it goes away */
+static int member_leaves(void)
+{
+	char *p = map_file(0, file.pages), *other;
+	size_t i;
+
+	other = mmap(NULL, file.pages * file.page, PROT_READ, MAP_SHARED, file.member, 0);
+	expect(other != MAP_FAILED, "mmap: %s", strerror(errno));
+	expect(!memcmp(p, file.ref, file.size), "contents");
+	expect(!memcmp(other, file.ref, file.size), "contents of the other");
+	for (i = 0; i < file.pages; i++) {
+		size_t at = i * file.page;
+
+		expect(file.is_hole[i] || PM_PFN(pagemap_entry(p + at)) ==
+		       PM_PFN(pagemap_entry(other + at)), "page %zu is there twice", i);
+	}
+	munmap(p, file.pages * file.page);
+	munmap(other, file.pages * file.page);
+	close(file.member);
+	/* if it is of the same mount, there is nothing there */
+	expect(!umount2("/mnt2", 0) || errno == EINVAL, "umount: %s", strerror(errno));
+	return 0;
+}
+
 static pid_t start_mapper(int *go)
 {
 	int pipes[2], ready[2];
@@ -428,18 +452,24 @@ static const struct ktap_case cases[] = {
 	{ "swap-under-pressure", swap_under_pressure },
 	{ "ksm-counts-its-own", ksm_counts_its_own },
 	{ "ksm-merges-written", ksm_merges_written },
+	{ "member-leaves", member_leaves },
 	{ "unmount-while-mapped", unmount_while_mapped },
 	{ "module-unloads", module_unloads },
 };
 
 int main(int argc, char **argv)
 {
+	struct ktap_case chosen[sizeof(cases) / sizeof(*cases)];
 	static char pattern[1025];
+	size_t i, nr = 0;
 
 	area_arguments(argc, argv);
 	path = argv[argc - 2];
 	hole_pages = sizeof(pattern) - 1;
 	memset(pattern, 'h', hole_pages);
 	hole = area_find(pattern);
-	return ktap_main(cases);
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (file.member >= 0 || cases[i].run != member_leaves)
+			chosen[nr++] = cases[i];
+	return ktap_run(chosen, nr);
 }
