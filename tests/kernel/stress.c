@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stress [--stock] SECONDS FILE REFERENCE - threads that fault the same holes,
+ * stress [--stock] SECONDS FILE REFERENCE [SEED] - threads that fault the same holes,
  * boundaries and data while others change everything around them.
  *
  * There are two mappings.  In the common one all threads read, write, protect,
@@ -9,6 +9,9 @@
  * has a part to itself, and knows every byte of it.  Readers with read() and
  * children after a fork look at all of it.  Meanwhile the switches are turned and
  * the caches dropped.
+ *
+ * SEED is where the threads' random numbers begin; by default each run has others.  It is
+ * printed.
  *
  * Would be found: what only happens if two faults, or a fault and a change of the
  * mapping, meet; the kernel's counters are checked when the process ends.
@@ -310,6 +313,7 @@ static size_t most_changes(void)
 }
 
 static unsigned long seconds;
+static unsigned int seed;
 static bool stock;
 
 static int contents_hold(void)
@@ -326,7 +330,7 @@ static int contents_hold(void)
 	for (n = 0; n < THREADS; n++) {
 		struct worker *w = &workers[n];
 
-		w->seed = n + 1;
+		w->seed = seed + n;
 		w->own = map_part();
 		w->stamped = calloc(PAGES, 1);
 		expect(!pthread_create(&w->thread, NULL, work, w), "thread");
@@ -347,7 +351,7 @@ static int contents_hold(void)
 		munmap(workers[n].own, PAGES * file.page);
 	}
 	munmap(common, PAGES * file.page);
-	printf("# %lu steps in %lu s\n", done, seconds);
+	printf("# %lu steps in %lu s from seed %u\n", done, seconds, seed);
 	expect(!atomic_load(&failed), "see above");
 	expect(done > seconds, "nothing was done");
 	return 0;
@@ -376,11 +380,14 @@ static const struct ktap_case cases[] = {
 int main(int argc, char **argv)
 {
 	stock = argc > 1 && !strcmp(argv[1], "--stock");
-	if (argc != 4 + stock) {
-		fprintf(stderr, "usage: stress [--stock] SECONDS FILE REFERENCE\n");
+	if (argc < 4 + stock || argc > 5 + stock) {
+		fprintf(stderr, "usage: stress [--stock] SECONDS FILE REFERENCE [SEED]\n");
 		return 2;
 	}
 	seconds = strtoul(argv[1 + stock], NULL, 10);
+	seed = time(NULL);
+	if (argc > 4 + stock)
+		seed = strtoul(argv[4 + stock], NULL, 10);
 	area_load(argv[2 + stock], argv[3 + stock]);
 	first = most_changes();
 	return ktap_main(cases);
