@@ -119,7 +119,7 @@ uninstall:	## remove what "make install" installed
 	@scripts/install --uninstall
 
 bench: build	## measurements: tables here, CSV in build/bench
-	@for bench in bench/*.bench; do $$bench || exit; done
+	@for bench in tests/bench/*.bench; do $$bench || exit; done
 
 lint:	## checkpatch, shellcheck and friends on our own files
 	@scripts/lint

@@ -168,7 +168,7 @@ debootstrap() {
 both_modules() {
 	local stock
 
-	cp "$top/bench/use-module" "$1/"
+	cp "$top/tests/bench/use-module" "$1/"
 	cp "$build/kernel/$kernel_line/erofs.ko" "$1/ours.ko"
 	stock=$(find -L "$build/kernel/$kernel_line/image/lib/modules" -name 'erofs.ko*')
 	case $stock in

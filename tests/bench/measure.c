@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "../tests/kernel/guest.h"
+#include "../kernel/guest.h"
 #include "passes.h"
 
 #define ANON_SIZE	(1UL << 30)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How the programs of bench/ report what their passes measured. */
+/* How the programs of tests/bench/ report what their passes measured. */
 #ifndef PASSES_H
 #define PASSES_H
 

@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "../tests/kernel/guest.h"
+#include "../kernel/guest.h"
 
 struct map { int fd; char *p; size_t size; };
 

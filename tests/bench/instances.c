@@ -28,7 +28,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "../tests/kernel/guest.h"
+#include "../kernel/guest.h"
 
 struct passes { long long read_ns, write_ns; };
 

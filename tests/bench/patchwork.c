@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "../tests/kernel/guest.h"
+#include "../kernel/guest.h"
 #include "passes.h"
 
 struct run { size_t first, nr; };
