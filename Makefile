@@ -88,9 +88,9 @@ check: build	## half an hour of tests: all but those of the next two
 check-integration: build	## tests that take longer: whole machines inside the VM
 	@tests/run integration
 
-check-debug: build	## the kernel tests under a kernel that checks itself
-	@+scripts/build-debug-kernel 6.12
-	@VM_KERNEL=6.12-debug tests/run kernel kernel-debug
+check-debug: build	## the kernel tests under kernels that check themselves
+	@+for line in $(LINES); do scripts/build-debug-kernel $$line || exit; done
+	@VM_KERNEL="$(LINES:%=%-debug)" tests/run kernel kernel-debug
 
 fuzz: build	## the fuzzers, for FUZZ_SECONDS each (20)
 	@tests/run fuzz

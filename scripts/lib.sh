@@ -26,6 +26,11 @@ esac
 
 me=${0##*/}
 
+# is_debug - true if the kernel line is a kernel of scripts/build-debug-kernel
+is_debug() {
+	[[ $kernel_line = *-* ]]
+}
+
 # kernel_lines - print the lines of kernels that there are hooks for, the oldest first
 kernel_lines() {
 	find "$top/fs/erofs/hooks" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort -V | paste -sd ' '
@@ -150,6 +155,38 @@ plainly() {
 		cd "$3"
 		shift 3
 		exec "$@"' sh "$top" "$plain_top" "$(plain "$PWD")" "$@"
+}
+
+# offered PACKAGE... - true if this system has them all, or could
+offered() {
+	local package
+
+	for package in $(missing_packages "$@"); do
+		apt-cache show "$package" >/dev/null 2>&1 || return
+	done
+}
+
+# with_compiler LINE PACKAGE... -- COMMAND... - run COMMAND where the compiler of Debian's
+# kernel of that line and these packages are: here if they are to be had, or else in a
+# chroot, where a make knows nothing of the jobs of the one that calls
+with_compiler() {
+	local line=$1
+	local -a packages
+
+	shift
+	mapfile -t packages < <(printf 'make\nbinutils\n'; cat "$build/kernel/$line/compiler")
+	while [ "$1" != -- ]; do
+		packages+=("$1")
+		shift
+	done
+	shift
+	if offered "${packages[@]}"; then
+		install_packages "${packages[@]}"
+		plainly "$@"
+	else
+		"$top/scripts/chroot" "$(cat "$build/kernel/$line/suite")" "${packages[@]}" -- \
+			env MAKEFLAGS=-j"$(nproc)" "$@"
+	fi
 }
 
 # debootstrap OPTION... - mmdebstrap in its root mode

@@ -18,7 +18,8 @@
  *
  * virtio ports are known by their name: "stdout" and "stderr" take what the
  * command prints, "out" takes a tar archive of /out if the host has such a port,
- * and "verdict" takes these lines, in one piece and last of all:
+ * "gcov" one of what a kernel with gcov has counted, and "verdict" takes these
+ * lines, in one piece and last of all:
  *
  *	exit N		status of the command, 128 + signal if it was killed
  *	out BYTES	size of the archive
@@ -72,7 +73,7 @@ struct relay {
 };
 
 static struct relay out_relay = { -1, -1, 0 }, err_relay = { -1, -1, 0 };
-static int kmsg_fd, signal_fd, verdict_fd, archive_fd;
+static int kmsg_fd, signal_fd, verdict_fd, archive_fd, gcov_fd;
 static regex_t patterns;
 static char bad[1024];
 static char **command;
@@ -307,6 +308,7 @@ static void open_ports(void)
 	out_relay.to = open_port("stdout", false);
 	err_relay.to = open_port("stderr", false);
 	archive_fd = open_port("out", false);
+	gcov_fd = open_port("gcov", false);
 	if (verdict_fd < 0 || out_relay.to < 0 || err_relay.to < 0)
 		fatal("virtio ports");
 }
@@ -671,16 +673,15 @@ static void kill_rest(void)
 		set_bad("a process does not die of SIGKILL");
 }
 
-static unsigned long long send_archive(void)
+/* Run a command whose output, an archive of @what, goes to @port; its size */
+static unsigned long long send_output(char *const argv[], int port, const char *what)
 {
-	char *argv[] = { "tar", "-C", "/out", "--sparse", "--format=gnu",
-			 "--numeric-owner", "-b", "128", "-cf", "-", ".", NULL };
-	struct relay relay = { -1, archive_fd, 0 }, none = { -1, -1, 0 };
+	struct relay relay = { -1, port, 0 }, none = { -1, -1, 0 };
 	int writer, status = 0;
 	bool ended = false;
 	pid_t pid;
 
-	if (archive_fd < 0)
+	if (port < 0)
 		return 0;
 	start_relay(&relay, &writer);
 	pid = spawn(argv, writer, err_relay.to);
@@ -692,8 +693,31 @@ static unsigned long long send_archive(void)
 			handle_events(&relay, &none, ended ? 0 : -1);
 	}
 	if (status)
-		set_bad("tar could not pack /out (status %d)", status);
+		set_bad("could not pack %s (status %d)", what, status);
 	return relay.bytes;
+}
+
+static unsigned long long send_archive(void)
+{
+	char *argv[] = { "tar", "-C", "/out", "--sparse", "--format=gnu",
+			 "--numeric-owner", "-b", "128", "-cf", "-", ".", NULL };
+
+	return send_output(argv, archive_fd, "/out");
+}
+
+/*
+ * What gcov has counted in modules, which it keeps when they are gone.  tar would take
+ * the size that stat() tells of files there, 0.
+ */
+static void send_counts(void)
+{
+	char *argv[] = { "sh", "-ec",
+			 "mkdir /tmp/gcov\n"
+			 "find /sys/kernel/debug/gcov -name '*.gcda' |\n"
+			 "while read -r path; do cat \"$path\" >\"/tmp/gcov/${path##*/}\"; done\n"
+			 "tar -C /tmp/gcov -cf - .", NULL };
+
+	send_output(argv, gcov_fd, "the counts of gcov");
 }
 
 static bool is_ours(const char *where)
@@ -807,6 +831,7 @@ int main(void)
 	kill_rest();
 	archived = send_archive();
 	unmount_rest();
+	send_counts();
 	find_leaks();
 	check_taint();
 	follow_log();

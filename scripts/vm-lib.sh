@@ -166,6 +166,16 @@ host_cpu() {
 	sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1 | tr -d '",\\'
 }
 
+# patience LINE - print how many times as long as on Debian's kernel everything may take
+patience() {
+	case $1 in
+	*-debug) echo 6 ;;
+	*-kcsan) echo 4 ;;
+	*-*) echo 2 ;;
+	*) echo 1 ;;
+	esac
+}
+
 # make_initrd FILE LINE COMMAND... - the initramfs that has PID 1 run this command
 make_initrd() {
 	local file=$1 line=$2 dir

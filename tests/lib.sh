@@ -73,14 +73,14 @@ ended_well() {
 }
 
 # in_vm PREFIX VM-ARGUMENT... - take over the cases of a KTAP program that scripts/vm runs.
-# An oops of the machine is no good end.  Debian's module is the negative of ours; a debug
-# kernel is for looking into ours, so there such a run is left out.
+# An oops of the machine is no good end.  Debian's module is the negative of ours; a kernel
+# of scripts/build-debug-kernel is for looking into ours: there such a run is left out.
 in_vm() {
 	local prefix=$1
 
 	shift
-	if [[ ${VM_KERNEL-} = *-debug && " $* " = *' --module stock '* ]]; then
-		printf '# %s: not under %s\n' "$prefix" "$VM_KERNEL"
+	if is_debug && [[ " $* " = *' --module stock '* ]]; then
+		printf '# %s: not under %s\n' "$prefix" "$kernel_line"
 		return
 	fi
 	take_cases "$prefix" "$top/scripts/vm" "$@"
