@@ -27,7 +27,7 @@ export DESTDIR prefix
 packages := $(build)/deb/built$(DEB_SUITE:%=-%)
 export DEB_SUITE
 
-.PHONY: help build deps parts kernel tools vm demo check fuzz check-integration check-debug soak patches deb install \
+.PHONY: help build deps parts kernel tools vm demo check fuzz check-integration check-debug soak coverage patches deb install \
 	install-tools uninstall bench lint clean
 .DELETE_ON_ERROR:
 # what was fetched is not intermediate: make would remove it
@@ -122,6 +122,9 @@ soak: build	## hostile processes, damaged images, stress and faults for HOURS (1
 	@+for kernel in $(LINES:%=%-debug) $(LINES:%=%-kcsan); do \
 		scripts/build-debug-kernel $$kernel || exit; done
 	@SOAK_KERNELS="$(LINES:%=%-debug) $(LINES:%=%-kcsan)" tests/soak $(or $(HOURS),1)
+
+coverage: build	## lines of our code that the tests run: table here, HTML in build/coverage
+	@+tests/coverage $(LINES)
 
 bench: build	## measurements: tables here, CSV in build/bench
 	@for bench in tests/bench/*.bench; do $$bench || exit; done

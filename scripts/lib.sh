@@ -2,13 +2,13 @@
 #
 # lib.sh - what every script of this project shares.  Source it, do not run it.
 #
-# Sets $top (the checkout) and $build (everything generated), and defines the
-# functions below.  Works in bash with "set -eu".
+# Sets $top (the checkout) and $build (everything generated; $EROFS_BUILD if it is set), and
+# defines the functions below.  Works in bash with "set -eu".
 # shellcheck shell=bash
 
 top=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034	# used by those who source this file
-build=$top/build
+build=${EROFS_BUILD:-$top/build}
 # what "plainly" calls the checkout
 case $top in
 *[!A-Za-z0-9/._+@-]*) plain_top=/mnt ;;
