@@ -5,6 +5,7 @@
  * That a real kernel shows it so is asked by tests/kernel/status.test.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,27 @@ DIR *__wrap_opendir(const char *path)
 	searches++;
 	now += search_time;
 	return __real_opendir(path);
+}
+
+/* the allocation that fails, counted from now on; 0: none does, or it has failed */
+static unsigned int failing;
+
+static bool runs_out(void)
+{
+	if (!failing || --failing)
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return runs_out() ? NULL : __real_strdup(text);
+}
+
+void *__wrap_reallocarray(void *array, size_t nr, size_t size)
+{
+	return runs_out() ? NULL : __real_reallocarray(array, nr, size);
 }
 
 static uint64_t fake_clock(void)
@@ -477,6 +499,36 @@ static int malformed(void)
 	return 0;
 }
 
+/* whatever that is for, it is said, and nothing is lost */
+static int memory_runs_out(void)
+{
+	unsigned int n;
+
+	fresh();
+	put_zeropage("loop0", "7:0\n");
+	put_zeropage("loop1", "7:1\n");
+	put("sys/class/block/loop0/loop/backing_file", "/srv/web.erofs\n");
+	put("proc/self/mountinfo",
+	    "31 20 7:0 / /a ro - erofs /dev/loop0 ro\n"
+	    "32 20 0:45 / /b ro - erofs /srv/b ro\n");
+	put("proc/self/ns/mnt", "");
+	put("proc/100/ns/mnt", "");
+	put("proc/100/mountinfo", "31 20 7:1 / /theirs ro - erofs /dev/loop1 ro\n");
+	for (n = 1; !failing; n++) {
+		int err;
+
+		failing = n;
+		err = status_collect(&status, &known);
+		expect(err == (failing ? 0 : -ENOMEM), "%u: %s", n, strerror(-err));
+		status_free(&status);
+		status_forget(&known);
+	}
+	failing = 0;
+	/* three file systems have names, sources and places, and there are the namespaces */
+	expect(n > 12, "%u", n);
+	return 0;
+}
+
 static int mountinfo_is_needed(void)
 {
 	fresh();
@@ -518,6 +570,7 @@ int main(void)
 		{ "searching-has-a-limit", searching_has_a_limit },
 		{ "names-are-data", names_are_data },
 		{ "malformed", malformed },
+		{ "memory-runs-out", memory_runs_out },
 		{ "mountinfo-is-needed", mountinfo_is_needed },
 		{ "some-are-selected", some_are_selected },
 	};
