@@ -237,12 +237,14 @@ struct folio *erofs_chunk_read_folio(struct file *file,
 			err = folio_lock_killable(folio);
 			if (err)
 				break;
-			if (folio->mapping != mapping || folio_test_uptodate(folio)) {
+			if (folio->mapping != mapping) {
 				folio_unlock(folio);
-				if (folio->mapping == mapping)
-					return folio;
 				folio_put(folio);
 				continue;
+			}
+			if (folio_test_uptodate(folio)) {
+				folio_unlock(folio);
+				return folio;
 			}
 		}
 		err = erofs_chunk_reread(file, run, folio);
@@ -343,7 +345,7 @@ static ssize_t erofs_chunk_copy(struct kiocb *iocb, struct iov_iter *to,
 		folio_put(folio);
 		iocb->ki_pos += n;
 		done += n;
-		file->f_ra.prev_pos = iocb->ki_pos;
+		WRITE_ONCE(file->f_ra.prev_pos, iocb->ki_pos);
 		if (n < len)
 			return done ? done : -EFAULT;
 		erofs_chunk_skip(run, (iocb->ki_pos >> PAGE_SHIFT) - index);

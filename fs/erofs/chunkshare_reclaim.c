@@ -54,8 +54,9 @@ static DEFINE_SPINLOCK(erofs_chunk_all_lock);
 
 /*
  * Held to read by who unmaps regions, without waiting for it, and to write by who
- * replaces or frees them.  Faults only find regions and set @looks, under RCU: one that
- * has become another's then is unmapped once more than it has to be.
+ * replaces or frees them.  Faults only find regions, look at @memcg and set @looks, under
+ * RCU, while one may become another's: such a one is unmapped once more than it has to be,
+ * or is replaced.
  */
 static DECLARE_RWSEM(erofs_chunk_reclaim_sem);
 
@@ -150,13 +151,12 @@ static int erofs_chunk_region_make(struct inode *inode, struct xarray *regions,
 				      GFP_KERNEL);
 	if (!region)
 		return -ENOMEM;
-	*region = (struct erofs_chunk_region) {
-		.inode = inode,
-		.index = nr << EROFS_CHUNK_REGION_BITS,
-		.memcg = erofs_chunk_memcg(),
-		.looks = EROFS_CHUNK_LOOKS,
-		.lru = LIST_HEAD_INIT(region->lru),
-	};
+	region->inode = inode;
+	region->index = nr << EROFS_CHUNK_REGION_BITS;
+	INIT_LIST_HEAD(&region->lru);
+	/* who has found what it was before may be looking */
+	WRITE_ONCE(region->memcg, erofs_chunk_memcg());
+	WRITE_ONCE(region->looks, EROFS_CHUNK_LOOKS);
 	down_write(&erofs_chunk_reclaim_sem);
 	old = xa_store(regions, nr, region, GFP_NOWAIT);
 	list_lru_add_obj(&erofs_chunk_lru, &region->lru);
@@ -189,7 +189,7 @@ int erofs_chunk_region_use(struct inode *inode, pgoff_t index, bool read)
 		return -ENOMEM;
 	rcu_read_lock();
 	region = xa_load(regions, nr);
-	known = region && (!read || region->memcg == memcg);
+	known = region && (!read || READ_ONCE(region->memcg) == memcg);
 	if (known && !read)
 		erofs_chunk_note(region);
 	rcu_read_unlock();
@@ -229,7 +229,8 @@ static bool erofs_chunk_locked(struct address_space *mapping, pgoff_t first,
 	i_mmap_lock_read(mapping);
 	rbtree_postorder_for_each_entry_safe(vma, next, &mapping->i_mmap.rb_root,
 					     shared.rb) {
-		if ((vma->vm_flags & VM_LOCKED) && vma->vm_pgoff < first + nr &&
+		/* changes without our lock: who locks now may come too late, as for reclaim */
+		if ((READ_ONCE(vma->vm_flags) & VM_LOCKED) && vma->vm_pgoff < first + nr &&
 		    vma->vm_pgoff + vma_pages(vma) > first) {
 			locked = true;
 			break;

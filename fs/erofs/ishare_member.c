@@ -205,13 +205,15 @@ static void erofs_ishare_join(struct inode *inode, struct erofs_ishare *is,
 	INIT_WORK(&member->leave, erofs_ishare_left);
 	spin_lock(&share->lock);
 	list_add_tail(&member->of_share, &share->members);
-	++share->nr_members;
+	/* sysfs and traces read it without the lock */
+	WRITE_ONCE(share->nr_members, share->nr_members + 1);
 	spin_unlock(&share->lock);
 	mutex_lock(&is->lock);
 	list_add_tail(&member->of_mount, &is->members);
 	mutex_unlock(&is->lock);
 	trace_erofs_ishare_join(inode, share);
-	inode->i_mapping = share->inode->i_mapping;
+	/* others are opening it, too, and have the mapping of this inode until they come here */
+	WRITE_ONCE(inode->i_mapping, share->inode->i_mapping);
 	/* pairs with erofs_ishare_open(), which does not take the rwsem */
 	smp_store_release(&EROFS_I(inode)->ishare, member);
 }
@@ -245,7 +247,8 @@ static bool erofs_ishare_join_once(struct inode *inode, struct file *file,
 		inode_unlock(inode);
 	}
 	kfree(new);
-	return vi->ishare;
+	/* somebody else may have joined meanwhile */
+	return smp_load_acquire(&vi->ishare);
 }
 
 /**
@@ -300,7 +303,8 @@ static void erofs_ishare_leave(struct erofs_member *member)
 	spin_lock(&share->lock);
 	list_del(&member->of_share);
 	/* not kept for later if the last image that is known to have it goes */
-	member->forget = !--share->nr_members && !(inode->i_sb->s_flags & SB_ACTIVE);
+	WRITE_ONCE(share->nr_members, share->nr_members - 1);
+	member->forget = !share->nr_members && !(inode->i_sb->s_flags & SB_ACTIVE);
 	spin_unlock(&share->lock);
 	trace_erofs_ishare_leave(inode, share);
 	inode->i_mapping = &inode->i_data;

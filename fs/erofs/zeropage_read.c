@@ -57,7 +57,7 @@ ssize_t erofs_zeropage_read_hole(struct kiocb *iocb, struct iov_iter *to, size_t
 	}
 	iocb->ki_pos += done;
 	/* data behind the hole goes on with the sequence */
-	file->f_ra.prev_pos = iocb->ki_pos;
+	WRITE_ONCE(file->f_ra.prev_pos, iocb->ki_pos);
 	erofs_zeropage_count(erofs_file_inode(file), read_bytes, done);
 	return done ? done : -EFAULT;
 }
@@ -171,7 +171,7 @@ static ssize_t erofs_zeropage_splice_hole(struct file *in, loff_t *ppos,
 		if (pipe_full(pipe->head, pipe->tail, pipe->max_usage))
 			break;
 	}
-	in->f_ra.prev_pos = *ppos;
+	WRITE_ONCE(in->f_ra.prev_pos, *ppos);
 	return done;
 }
 

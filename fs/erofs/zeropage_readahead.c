@@ -11,6 +11,9 @@
  *
  * Sometimes the core begins all the same, as for fadvise(), for compressed files, or when
  * it follows data to its end.  Then the folios of holes are taken out again.
+ *
+ * The state of a file is changed without a lock by all who read it at once, here and in the
+ * core.  It says what is likely to be wanted next, and nothing worse comes of a mixture.
  */
 #include <linux/blkdev.h>
 #include <linux/pagemap.h>
@@ -258,14 +261,14 @@ static void erofs_window_read(struct file *file, const struct erofs_ra_window *w
 	unsigned int nofs = memalloc_nofs_save();
 	struct blk_plug plug;
 
-	ra->start = win->start;
-	ra->size = win->nr;
-	ra->async_size = end - min(win->mark, end);
+	WRITE_ONCE(ra->start, win->start);
+	WRITE_ONCE(ra->size, win->nr);
+	WRITE_ONCE(ra->async_size, end - min(win->mark, end));
 	blk_start_plug(&plug);
 	if (erofs_chunk_shared(inode))
 		/* where folios on the device end it may have gone further */
-		ra->size = erofs_chunk_readahead(file, win->start, win->nr, win->mark,
-						 cached) - win->start;
+		WRITE_ONCE(ra->size, erofs_chunk_readahead(file, win->start, win->nr,
+							   win->mark, cached) - win->start);
 	else
 		erofs_readahead_data(&rac, inode, win->start, min(end, eof), win->mark,
 				     cached);
@@ -277,6 +280,7 @@ static void erofs_window_read(struct file *file, const struct erofs_ra_window *w
 static void erofs_window_around(struct vm_fault *vmf, struct erofs_ra_window *win)
 {
 	const struct file_ra_state *ra = &vmf->vma->vm_file->f_ra;
+	const unsigned int ra_pages = READ_ONCE(ra->ra_pages);
 	const vm_flags_t flags = vmf->vma->vm_flags;
 
 	*win = (struct erofs_ra_window) {
@@ -288,10 +292,10 @@ static void erofs_window_around(struct vm_fault *vmf, struct erofs_ra_window *wi
 		win->nr = PMD_SIZE >> PAGE_SHIFT;
 		win->start = ALIGN_DOWN(vmf->pgoff, win->nr);
 	} else if (flags & VM_SEQ_READ) {
-		win->nr = max(ra->ra_pages, 1U);
-	} else if (!(flags & VM_RAND_READ) && ra->ra_pages &&
+		win->nr = max(ra_pages, 1U);
+	} else if (!(flags & VM_RAND_READ) && ra_pages &&
 		   READ_ONCE(ra->mmap_miss) <= EROFS_LOTSAMISS) {
-		win->nr = ra->ra_pages;
+		win->nr = ra_pages;
 		win->start -= min(win->start, win->nr / 2);
 	}
 	if (win->nr > 1)
@@ -350,13 +354,15 @@ static void erofs_window_span(struct inode *inode, pgoff_t nr, struct erofs_ra_w
 static bool erofs_window_next(struct file *file, struct folio *folio, pgoff_t index,
 			      pgoff_t nr, struct erofs_ra_window *win)
 {
-	const struct file_ra_state *ra = &file->f_ra;
+	const unsigned int ra_pages = READ_ONCE(file->f_ra.ra_pages);
+	const pgoff_t start = READ_ONCE(file->f_ra.start);
+	const unsigned int size = READ_ONCE(file->f_ra.size);
 
-	if (!folio_test_readahead(folio) || !ra->ra_pages)
+	if (!folio_test_readahead(folio) || !ra_pages)
 		return false;
 	/* another file may have left the mark */
-	win->start = index - ra->start < ra->size ? ra->start + ra->size : index + 1;
-	nr = max_t(pgoff_t, ra->ra_pages, min_t(pgoff_t, nr, EROFS_READ_STRETCH));
+	win->start = index - start < size ? start + size : index + 1;
+	nr = max_t(pgoff_t, ra_pages, min_t(pgoff_t, nr, EROFS_READ_STRETCH));
 	erofs_window_span(erofs_file_inode(file), nr, win);
 	/* in the middle of a run it would be the core that finds the mark */
 	win->mark = win->start + 1;
@@ -367,15 +373,16 @@ static bool erofs_window_next(struct file *file, struct folio *folio, pgoff_t in
 static void erofs_window_ahead(struct file *file, pgoff_t index, pgoff_t nr,
 			       struct erofs_ra_window *win)
 {
-	const struct file_ra_state *ra = &file->f_ra;
+	const unsigned int ra_pages = READ_ONCE(file->f_ra.ra_pages);
+	const loff_t prev_pos = READ_ONCE(file->f_ra.prev_pos);
 
 	win->start = index;
 	win->nr = min_t(pgoff_t, nr, EROFS_READ_STRETCH);
 	win->mark = ULONG_MAX;
 	/* the sequence goes on, or begins; otherwise what was asked for */
-	if (!(file->f_mode & FMODE_RANDOM) && ra->ra_pages &&
-	    index - (ra->prev_pos >> PAGE_SHIFT) <= 1) {
-		win->nr = max_t(pgoff_t, win->nr, ra->ra_pages);
+	if (!(file->f_mode & FMODE_RANDOM) && ra_pages &&
+	    index - (prev_pos >> PAGE_SHIFT) <= 1) {
+		win->nr = max_t(pgoff_t, win->nr, ra_pages);
 		win->mark = index + win->nr / 2;
 	}
 	win->ours = erofs_window_is_ours(erofs_file_inode(file), win);

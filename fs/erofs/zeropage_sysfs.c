@@ -112,7 +112,7 @@ static ssize_t _name##_show(struct kobject *kobj,			\
 	int cpu;							\
 									\
 	for_each_possible_cpu(cpu)					\
-		sum += per_cpu_ptr(zp->stats, cpu)->_name;		\
+		sum += READ_ONCE(per_cpu_ptr(zp->stats, cpu)->_name);	\
 	return sysfs_emit(buf, "%llu\n", sum);				\
 }									\
 static struct kobj_attribute erofs_zeropage_attr_##_name =		\
