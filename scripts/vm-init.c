@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * PID 1 of the guests that scripts/vm boots.  It runs from the initramfs, puts
- * the root file system together, runs one command in it and says how that went.
- * Every phase is one function; main() is the table of contents.
+ * the root file system together (vm-init-mounts.c), runs one command in it and says
+ * how that went.  Every phase is one function; main() is the table of contents.
  *
  * The host talks to it through files in the initramfs:
  *
@@ -30,7 +30,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <mntent.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -42,7 +41,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -52,9 +50,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define __printf(a, b)	__attribute__((format(printf, a, b)))
-#define __noreturn	__attribute__((noreturn))
+#include "vm-init.h"
 
 #define ALIVE	"vm-init: alive"
 /*
@@ -85,8 +81,7 @@ static void __noreturn power_off(void)
 		pause();
 }
 
-/* Nothing can be done about it: say so on the console; the host sees no verdict. */
-static void __noreturn __printf(1, 2) fatal(const char *format, ...)
+void __noreturn __printf(1, 2) fatal(const char *format, ...)
 {
 	int err = errno;
 	va_list args;
@@ -99,8 +94,7 @@ static void __noreturn __printf(1, 2) fatal(const char *format, ...)
 	power_off();
 }
 
-/* Only the first thing counts, the rest may follow from it. */
-static void __printf(1, 2) set_bad(const char *format, ...)
+void __printf(1, 2) set_bad(const char *format, ...)
 {
 	va_list args;
 
@@ -111,7 +105,7 @@ static void __printf(1, 2) set_bad(const char *format, ...)
 	va_end(args);
 }
 
-static long long now_ms(void)
+long long now_ms(void)
 {
 	struct timespec ts;
 
@@ -119,16 +113,7 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-static void must_mount(const char *what, const char *where, const char *type,
-		       unsigned long flags, const char *data)
-{
-	mkdir(where, 0755);
-	if (mount(what, where, type, flags, data))
-		fatal("mount %s on %s", what, where);
-}
-
-/* Whole content of a small file, with a NUL behind it, to be freed; or NULL */
-static char *read_file(const char *path, size_t *size)
+char *read_file(const char *path, size_t *size)
 {
 	size_t len = 0, room = 4096;
 	char *text = NULL;
@@ -264,8 +249,7 @@ static char *find_device(const char *class, const char *attr, const char *value)
 	return found;
 }
 
-/* /dev path of the disk with this serial number, or NULL */
-static const char *disk_path(const char *serial)
+const char *disk_path(const char *serial)
 {
 	static char path[280];
 	char *name = find_device("/sys/block", "serial", serial);
@@ -311,90 +295,6 @@ static void open_ports(void)
 	gcov_fd = open_port("gcov", false);
 	if (verdict_fd < 0 || out_relay.to < 0 || err_relay.to < 0)
 		fatal("virtio ports");
-}
-
-static void mount_early(void)
-{
-	must_mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=755");
-	must_mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-	must_mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-}
-
-static void mount_layer(const char *serial, const char *where)
-{
-	const char *disk = disk_path(serial);
-
-	if (!disk) {
-		errno = ENODEV;
-		fatal("disk %s", serial);
-	}
-	must_mount(disk, where, "squashfs", MS_RDONLY, NULL);
-}
-
-/* The userland with the kernel's modules in front, and a tmpfs to write to */
-static void mount_root(void)
-{
-	mount_layer("root", "/userland");
-	mount_layer("modules", "/kernel");
-	must_mount("tmpfs", "/changes", "tmpfs", 0, "mode=755");
-	mkdir("/changes/upper", 0755);
-	mkdir("/changes/work", 0755);
-	must_mount("overlay", "/root", "overlay", 0,
-		   "lowerdir=/kernel:/userland,upperdir=/changes/upper,workdir=/changes/work");
-}
-
-static void enter_root(void)
-{
-	if (mount("/dev", "/root/dev", NULL, MS_MOVE, NULL) ||
-	    mount("/proc", "/root/proc", NULL, MS_MOVE, NULL) ||
-	    mount("/sys", "/root/sys", NULL, MS_MOVE, NULL) ||
-	    chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) ||
-	    chroot(".") || chdir("/"))
-		fatal("enter the root file system");
-}
-
-static const struct {
-	const char *what, *where, *type, *data;
-	unsigned long flags;
-} mounts[] = {
-	{ "devpts", "/dev/pts", "devpts", "mode=620,gid=5,ptmxmode=666",
-	  MS_NOSUID | MS_NOEXEC },
-	{ "tmpfs", "/dev/shm", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV },
-	{ "tmpfs", "/run", "tmpfs", "mode=755", MS_NOSUID | MS_NODEV },
-	{ "tmpfs", "/tmp", "tmpfs", "mode=1777,size=90%", MS_NOSUID | MS_NODEV },
-	{ "tmpfs", "/out", "tmpfs", "mode=755,size=90%", 0 },
-	{ "cgroup2", "/sys/fs/cgroup", "cgroup2", NULL,
-	  MS_NOSUID | MS_NODEV | MS_NOEXEC },
-	{ "debugfs", "/sys/kernel/debug", "debugfs", NULL, 0 },
-	{ "tracefs", "/sys/kernel/tracing", "tracefs", NULL, 0 },
-};
-
-static const struct {
-	const char *target, *path;
-} links[] = {
-	{ "/proc/self/fd", "/dev/fd" },
-	{ "/proc/self/fd/0", "/dev/stdin" },
-	{ "/proc/self/fd/1", "/dev/stdout" },
-	{ "/proc/self/fd/2", "/dev/stderr" },
-	{ "pts/ptmx", "/dev/ptmx" },
-};
-
-static void mount_rest(void)
-{
-	const char *disk;
-	size_t i;
-
-	for (i = 0; i < sizeof(mounts) / sizeof(*mounts); i++)
-		must_mount(mounts[i].what, mounts[i].where, mounts[i].type,
-			   mounts[i].flags, mounts[i].data);
-	for (i = 0; i < sizeof(links) / sizeof(*links); i++) {
-		unlink(links[i].path);
-		if (symlink(links[i].target, links[i].path))
-			fatal("%s", links[i].path);
-	}
-	disk = disk_path("in");
-	if (disk)
-		must_mount(disk, "/in", "ext4", MS_RDONLY, "noload");
 }
 
 static void link_disks(void)
@@ -720,52 +620,6 @@ static void send_counts(void)
 	send_output(argv, gcov_fd, "the counts of gcov");
 }
 
-static bool is_ours(const char *where)
-{
-	static const char * const early[] = { "/", "/dev", "/proc", "/sys" };
-	size_t i;
-
-	for (i = 0; i < sizeof(early) / sizeof(*early); i++)
-		if (!strcmp(where, early[i]))
-			return true;
-	for (i = 0; i < sizeof(mounts) / sizeof(*mounts); i++)
-		if (!strcmp(where, mounts[i].where))
-			return true;
-	return false;
-}
-
-/*
- * Unmount what the command has mounted, last first, and unload the module under
- * test: what they have to complain about belongs to the run as well, above all
- * inodes and slab objects that somebody forgot.
- */
-static void unmount_rest(void)
-{
-	FILE *table = setmntent("/proc/self/mounts", "r");
-	struct mntent *entry;
-	char **where = NULL;
-	size_t n = 0;
-
-	if (!table)
-		fatal("/proc/self/mounts");
-	while ((entry = getmntent(table))) {
-		if (is_ours(entry->mnt_dir))
-			continue;
-		where = realloc(where, (n + 1) * sizeof(*where));
-		if (!where)
-			fatal("mount table");
-		where[n++] = strdup(entry->mnt_dir);
-	}
-	endmntent(table);
-	while (n--) {
-		if (umount2(where[n], 0))
-			umount2(where[n], MNT_DETACH);
-		free(where[n]);
-	}
-	free(where);
-	syscall(SYS_delete_module, "erofs", O_NONBLOCK);
-}
-
 /*
  * On a kernel with kmemleak, look for memory that nobody points to any more; what
  * is found goes to the kernel's log.  An object has to be 5 s old for that, and is
@@ -831,6 +685,7 @@ int main(void)
 	kill_rest();
 	archived = send_archive();
 	unmount_rest();
+	unload_erofs();
 	send_counts();
 	find_leaks();
 	check_taint();
