@@ -307,7 +307,7 @@ const struct operation descriptor_operations[] = {
 	{ "lock", lock, true },
 	{ "flock", flock_it, true },
 	{ "lease", lease, true },
-	{ "dnotify", notify, true },
+	{ "dnotify", notify, false },
 	{ "owner", owner, true },
 	{ "hint", hint, false },
 	{ "pipe-size", pipe_size, true },

@@ -239,6 +239,6 @@ const struct operation observer_operations[] = {
 	{ "perf", perf, true },
 	{ "uprobe", uprobe, false },
 	{ "bpf", bpf, false },
-	{ "landlock", landlock, true },
+	{ "landlock", landlock, false },
 	{ NULL, NULL, false },
 };

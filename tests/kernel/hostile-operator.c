@@ -179,13 +179,16 @@ int operator_unmount(void)
 
 /* ---- cgroups and what users may ---- */
 
-/* the victim's holds a file or two with what it writes, and is full all the time */
-int operator_groups(void)
+/*
+ * The victim's holds a file or two with what it writes, and is full all the time.  Objects
+ * of a kernel that watches them are larger.
+ */
+int operator_groups(bool watched)
 {
-	static const struct { const char *path, *value; } settings[] = {
+	const struct { const char *path, *value; } settings[] = {
 		{ HOSTILE_GROUP "/memory.max", "100663296" },
 		{ HOSTILE_GROUP "/pids.max", "96" },
-		{ VICTIM_GROUP "/memory.max", "8388608" },
+		{ VICTIM_GROUP "/memory.max", watched ? "16777216" : "8388608" },
 		{ "/proc/sys/fs/lease-break-time", "1" },
 		{ "/proc/sys/vm/unprivileged_userfaultfd", "1" },
 		{ "/proc/sys/kernel/perf_event_paranoid", "1" },

@@ -45,6 +45,7 @@ static unsigned long seconds;
 static const char *folder;
 static bool upstream;
 static long long hang = HANG;
+static bool watched;
 static pid_t victim, hostile, operator;
 
 /* ---- what goes on ---- */
@@ -195,7 +196,7 @@ static void hostilities(void)
 
 static int images_are_mounted(void)
 {
-	expect(!operator_groups(), "see above");
+	expect(!operator_groups(watched), "see above");
 	expect(!operator_mount(folder, upstream), "see above");
 	return 0;
 }
@@ -337,7 +338,8 @@ int main(int argc, char **argv)
 		return content_make(argv[2]);
 	parse(argc, argv);
 	/* a kernel that watches is slow */
-	if (!access("/sys/kernel/debug/kmemleak", F_OK))
+	watched = !access("/sys/kernel/debug/kmemleak", F_OK);
+	if (watched)
 		hang *= 6;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -134,7 +134,7 @@ extern bool capable;		/* in its own user namespace */
 struct operation {
 	const char *name;	/* kebab-case */
 	bool (*run)(struct thread *t);	/* true if the kernel did it */
-	bool must;		/* succeed at some time */
+	bool must;		/* succeed at some time, on all kernels */
 };
 
 extern const struct operation descriptor_operations[], read_operations[],
@@ -227,7 +227,7 @@ int victim_process(void);
 
 int operator_mount(const char *images, bool lacks);
 int operator_unmount(void);
-int operator_groups(void);
+int operator_groups(bool watched);
 int operator_join(const char *group);
 int operator_process(void);
 int operator_answer(void);
