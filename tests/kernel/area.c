@@ -653,7 +653,7 @@ static bool runs_on(const struct area_case *c, const struct backing *backing)
 		backing->where >= (file.brief ? AREA_ONCE : c->where);
 }
 
-static bool chosen(const char *name)
+bool area_chosen(const char *name)
 {
 	int i;
 
@@ -670,12 +670,12 @@ int area_main(int argc, char **argv, const struct area_case *cases, size_t nr)
 
 	area_arguments(argc, argv);
 	for (i = 0; i < nr; i++)
-		for (b = 0; b < nr_backings && chosen(cases[i].name); b++)
+		for (b = 0; b < nr_backings && area_chosen(cases[i].name); b++)
 			n += runs_on(&cases[i], &backings[b]);
 	ktap_begin(n);
 	ktap_skip_reason = "see above";
 	for (i = 0; i < nr; i++)
-		for (b = 0; b < nr_backings && chosen(cases[i].name); b++)
+		for (b = 0; b < nr_backings && area_chosen(cases[i].name); b++)
 			if (runs_on(&cases[i], &backings[b]))
 				ktap_result(run_case(&cases[i], &backings[b]), "%s-%s",
 					    cases[i].name, backings[b].name);

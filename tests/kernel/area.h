@@ -93,6 +93,9 @@ void area_load(const char *name, const char *reference);
 /* what area_main() does with its arguments: area_load(); exits if they are wrong */
 void area_arguments(int argc, char **argv);
 
+/* is this case asked for, by --case or by none? */
+bool area_chosen(const char *name);
+
 /* the first page of the file where pages are like @pattern: h for hole, d for data */
 size_t area_find(const char *pattern);
 

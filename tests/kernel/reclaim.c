@@ -469,7 +469,8 @@ int main(int argc, char **argv)
 	memset(pattern, 'h', hole_pages);
 	hole = area_find(pattern);
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		if (file.member >= 0 || cases[i].run != member_leaves)
+		if (area_chosen(cases[i].name) &&
+		    (file.member >= 0 || cases[i].run != member_leaves))
 			chosen[nr++] = cases[i];
 	return ktap_run(chosen, nr);
 }
