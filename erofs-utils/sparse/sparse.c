@@ -408,10 +408,10 @@ int erofs_sparse_finish(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 {
 	if (!err)
 		err = commit(sparse, sbi);
-	if (err && !sparse->open)
+	if (err && !sparse->open && err != -ENOMEM)
 		sparse->usage = true;	/* upstream has said why */
 	else if (err && !sparse->reported)
-		sparse_error(err, "could not write '%s'", sparse->image);
+		sparse_error(err, "could not write '%s'", sparse->image ?: "an image");
 	sparse_output_close(&sparse->out);
 	sparse_report_close(&sparse->report);
 	/*

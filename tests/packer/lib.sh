@@ -81,6 +81,23 @@ preload() {
 	export LD_LIBRARY_PATH=$work
 }
 
+# build_apart PROGRAM NAME OPTION... - mkfs.erofs with our sources compiled with these
+# options; NAME is for what is kept where lines are counted.  Ours come first, so the
+# linker takes none of them from the library.
+build_apart() {
+	local obj=$build/erofs-utils/ours/obj src=$build/erofs-utils/ours/src libs cflags
+
+	read -r -a libs <<<"$(sed -n 's/^LIBEROFS_LIBS = //p' "$obj/mkfs/Makefile")"
+	read -r -a cflags <<<"${EROFS_CFLAGS-}"
+	mkdir -p "$build/tests/unit"
+	gcc -std=gnu11 -O1 -g -Wall -Wextra -Werror ${cflags[@]+"${cflags[@]}"} "${@:3}" \
+		-D_FILE_OFFSET_BITS=64 -DHAVE_CONFIG_H -DNDEBUG \
+		-I"$obj" -isystem "$src/include" -isystem "$src/lib" \
+		-I"$top/erofs-utils/sparse" -dumpdir "$build/tests/unit/$2-" -o "$1" \
+		"$obj"/mkfs/*-main.o "$top"/erofs-utils/sparse/*.c \
+		"$obj/lib/.libs/liberofs.a" "${libs[@]}"
+}
+
 # fault CALL NUMBER ERRNO|COMMAND - for what follows in this shell: that call of
 # CALL fails, or COMMAND runs before it
 fault() {
