@@ -455,6 +455,18 @@ static void make_damaged(struct trial *trial, unsigned char *bytes)
 		damage_fix_checksum(bytes, trial->size);
 }
 
+/*
+ * Upstream's sharing, on Linux 7.3 at least, gives its inodes blocks of a page: where an
+ * image has smaller ones, iomap_read_folio_iter() is done with a folio after the first of
+ * them, and iomap_readahead() warns as there is none for the rest.  No damage is needed.
+ */
+static bool known_to_warn(const struct trial *trial)
+{
+	const unsigned int block_bits = 1024 + 12;
+
+	return !ours && trial->way->believed && trial->bytes[block_bits] < 12;
+}
+
 /* in a process of its own, which may end badly; 0 if all is well */
 static int try(struct trial *trial)
 {
@@ -466,6 +478,10 @@ static int try(struct trial *trial)
 	make_damaged(trial, bytes);
 	printf("# ");
 	print_trial(trial, stdout);
+	if (known_to_warn(trial)) {
+		printf("#   not tried: it makes iomap_readahead() warn\n");
+		return 0;
+	}
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
