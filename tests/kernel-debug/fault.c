@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault IMAGE DISK [OPTIONS] - let memory allocations fail below everything
+ * fault IMAGE DISK MODULE [OPTIONS] - let memory allocations fail below everything
  * that our paths do, for root in a VM with fault injection.  IMAGE is a file and DISK a
- * block device with the same image, OPTIONS are those of the mounts.  Loading the module
- * is not among it: nothing of ours is called then.
+ * block device with the same image, OPTIONS are those of the mounts.  Of loading the module
+ * it is what the module's own init does, a third of it: for each of the other 800 that the
+ * kernel makes before it calls that, and more where it checks itself, the module would be
+ * read and relocated once more, for hours, and nothing of ours be run.
  *
  * Every operation of a table is done in three ways:
  *
@@ -51,7 +53,7 @@
 #define MNT		"/mnt"
 
 static const char * const knobs[] = { DEBUG "failslab/", DEBUG "fail_page_alloc/" };
-static const char *image, *disk, *options;
+static const char *image, *disk, *module, *options;
 static int fail_nth, make_it_fail;	/* files, open all the time */
 static unsigned int armed_nth;
 static bool nth_failed;
@@ -125,29 +127,47 @@ static void every_stack(void)
 	set_range("require", 0, -1UL);
 }
 
+/* where the code of a function of the kernel begins and ends */
+static void function_range(const char *name, unsigned long *start, unsigned long *end)
+{
+	unsigned long addr;
+	char line[512], symbol[256];
+	FILE *f = fopen("/proc/kallsyms", "re");
+
+	*start = *end = 0;
+	while (!*end && f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx %*c %255s", &addr, symbol) < 2)
+			continue;
+		if (!strcmp(symbol, name))
+			*start = addr;
+		else if (*start && addr > *start)
+			*end = addr;
+	}
+	if (f)
+		fclose(f);
+	if (!*end)
+		errx(1, "/proc/kallsyms has no %s", name);
+}
+
 /*
  * What kmem_cache_create() needs for sysfs does not fail: the kernel leaks the name of
  * the cache then (sysfs_slab_add() of Linux 6.12).
  */
 static void spare_caches(void)
 {
-	unsigned long addr, start = 0, end = 0;
-	char line[512], symbol[256];
-	FILE *f = fopen("/proc/kallsyms", "re");
+	unsigned long start, end;
 
-	while (!end && f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx %*c %255s", &addr, symbol) < 2)
-			continue;
-		if (!strcmp(symbol, "sysfs_slab_add"))
-			start = addr;
-		else if (start && addr > start)
-			end = addr;
-	}
-	if (f)
-		fclose(f);
-	if (!end)
-		errx(1, "/proc/kallsyms has no sysfs_slab_add");
+	function_range("sysfs_slab_add", &start, &end);
 	set_range("reject", start, end);
+}
+
+/* only allocations below a function of the kernel */
+static void only_below(const char *name)
+{
+	unsigned long start, end;
+
+	function_range(name, &start, &end);
+	set_range("require", start, end);
 }
 
 /* only allocations with a caller in the module */
@@ -488,6 +508,45 @@ static int use_sysfs(void)
 	return ret;
 }
 
+static bool module_is_there(void)
+{
+	return !access("/sys/module/erofs/initstate", F_OK);
+}
+
+static void unload_module(void)
+{
+	if (module_is_there() && syscall(SYS_delete_module, "erofs", O_NONBLOCK))
+		err(1, "unload the module");
+}
+
+static int insert_module(void)
+{
+	int file = open(module, O_RDONLY | O_CLOEXEC);
+	int ret = file < 0 || syscall(SYS_finit_module, file, "", 0) ? -errno : 0;
+
+	close(file);
+	return ret;
+}
+
+static int load_module(void)
+{
+	int ret = insert_module();
+
+	disarm();
+	if (module_is_there() == !!ret)
+		return wrong("%s, but the module is%s there", ret ? strerror(-ret) : "loaded",
+			     ret ? "" : " not");
+	return ret;
+}
+
+static void reload_module(void)
+{
+	int ret = module_is_there() ? 0 : insert_module();
+
+	if (ret)
+		errx(1, "load %s: %s", module, strerror(-ret));
+}
+
 static void nothing(void)
 {
 }
@@ -499,6 +558,7 @@ static const struct operation {
 	void (*undo)(void);
 	bool must_fail;		/* without any memory there is no other answer */
 	bool faults;		/* failures are retried for ever */
+	const char *below;	/* function of the kernel that ours are called by */
 } operations[] = {
 	{ "mount-block", nothing, mount_block, nothing, .must_fail = true },
 	{ "mount-file", nothing, mount_file, nothing, .must_fail = true },
@@ -517,6 +577,9 @@ static const struct operation {
 	{ "mlock", map_file, lock_mapped, unmap_file, .faults = true },
 	{ "mmap", open_file, map_and_unmap, close_file, .faults = true },
 	{ "sysfs", mount_disk, use_sysfs, umount_disk, .must_fail = false },
+	/* one that was not loaded is not in the way of the next try */
+	{ "load", unload_module, load_module, nothing, .must_fail = true,
+	  .below = "do_one_initcall" },
 };
 
 /* what is injected has been chosen; @nth as arm() wants it */
@@ -546,13 +609,14 @@ static int check_file(void)
 }
 
 /* what the operation answered, and what is left behind */
-static int check_all(int ret)
+static int check_all(const struct operation *op, int ret)
 {
 	if (ret == WRONG)
 		return ret;
 	if (ret && ret != -ENOMEM && ret != -EIO && ret != -EFAULT && ret != -EAGAIN)
 		return wrong("strange error: %s", strerror(-ret));
-	return check_file();
+	/* at the end for all that happened to the module */
+	return op->below ? 0 : check_file();
 }
 
 static int fail_none(const struct operation *op)
@@ -578,7 +642,7 @@ static int fail_each(const struct operation *op)
 				ret = wrong("no failure, but %s", strerror(-ret));
 			break;
 		}
-		ret = check_all(ret);
+		ret = check_all(op, ret);
 	}
 	printf("# %s: %u allocations, %u errors\n", op->name, n - 1, errors);
 	if (!ret && n == MOST)
@@ -593,13 +657,14 @@ static int fail_all(const struct operation *op)
 {
 	int ret;
 
-	only_ours();
+	if (!op->below)
+		only_ours();
 	set_knob("times", op->faults ? FAULT_FAILURES : "-1");
 	set_knob("probability", "100");
 	ret = do_it(op, 0);
 	if (!ret && op->must_fail)
 		return wrong("worked without memory");
-	return check_all(ret);
+	return check_all(op, ret);
 }
 
 static int fail_random(const struct operation *op)
@@ -609,7 +674,7 @@ static int fail_random(const struct operation *op)
 	set_knob("times", "-1");
 	set_knob("probability", "5");
 	for (round = 0; !ret && round < ROUNDS; round++)
-		ret = check_all(do_it(op, 0));
+		ret = check_all(op, do_it(op, 0));
 	return ret;
 }
 
@@ -635,8 +700,16 @@ static int run_all(void)
 		const struct operation *op = &operations[i / NR_WAYS];
 		int ret;
 
-		every_stack();
+		if (op->below)
+			only_below(op->below);
+		else
+			every_stack();
 		ret = ways[i % NR_WAYS].run(op);
+		if (op->below) {
+			set_knob("probability", "0");
+			reload_module();
+			ret = ret ? ret : check_file();
+		}
 		if (ret)
 			printf("# %s\n", why);
 		ktap_result(!!ret, "%s-%s", op->name, ways[i % NR_WAYS].name);
@@ -666,13 +739,14 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "--make"))
 		return make_file(argv[2]);
-	if (argc != 3 && argc != 4) {
-		fprintf(stderr, "usage: fault IMAGE DISK [OPTIONS]\n");
+	if (argc != 4 && argc != 5) {
+		fprintf(stderr, "usage: fault IMAGE DISK MODULE [OPTIONS]\n");
 		return 2;
 	}
 	image = argv[1];
 	disk = argv[2];
-	options = argv[3];
+	module = argv[3];
+	options = argv[4];
 	signal(SIGBUS, on_sigbus);
 	set_up_knobs();
 	spare_caches();
