@@ -23,7 +23,8 @@
  *   idle tracking) looks for VMAs of the device's pseudo inode and finds none.  It sees
  *   by _mapcount that the page is mapped all the same, and leaves it: a page that is
  *   mapped is neither reclaimed nor moved.  For reclaim chunkshare_reclaim.c unmaps
- *   pages by the files' mappings first.  The pages are not allocated as movable, so
+ *   pages by the files' mappings first.  What has failed is dropped by the first fault
+ *   that finds it mapped by nobody.  The pages are not allocated as movable, so
  *   that they pin down nothing that others rely upon to be moved.
  * - Large folios.  Where the file goes on is not where the device does.  A PMD-sized
  *   folio would be mapped as one all the same: folios stay below that size.  Those are
@@ -302,6 +303,19 @@ static bool erofs_chunk_unlock_fault(struct vm_fault *vmf, struct folio *folio)
 	return true;
 }
 
+/*
+ * Drop a locked folio with a page whose memory has failed, to be read anew to other memory;
+ * true if it was such a one and nobody mapped it.
+ * Memory failure could not: it does not find who maps the page, and keeps a reference for
+ * which the core does not drop it later, so that all who come would get SIGBUS for good.
+ * As the folio is locked, nobody begins to map it; if somebody does map it, it stays.
+ */
+static bool erofs_chunk_drop_failed(struct folio *folio, pgoff_t page)
+{
+	return PageHWPoison(folio_file_page(folio, page)) && !folio_mapped(folio) &&
+		!generic_error_remove_folio(folio->mapping, folio);
+}
+
 /**
  * erofs_chunk_fault - ->fault of shared files, for what is not a hole
  * @vmf: the fault, within the file
@@ -371,7 +385,7 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 			return major | vmf_error(PTR_ERR(folio));
 		folio_lock(folio);
 	}
-	if (folio->mapping != mapping) {
+	if (folio->mapping != mapping || erofs_chunk_drop_failed(folio, run.page)) {
 		folio_unlock(folio);
 		folio_put(folio);
 		return major | VM_FAULT_NOPAGE;
