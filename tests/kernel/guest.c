@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "guest.h"
 
@@ -86,6 +87,23 @@ int set_huge(bool on)
 	}
 	globfree(&found);
 	return ret;
+}
+
+int set_mglru(bool on)
+{
+	return write_string("/sys/kernel/mm/lru_gen/enabled", on ? "y" : "n");
+}
+
+int with_old_lru(int (*call)(void))
+{
+	int ret;
+
+	if (set_mglru(false)) {
+		printf("# the LRU cannot be chosen\n");
+		return 1;
+	}
+	ret = call();
+	return set_mglru(true) ? 1 : ret;
 }
 
 long cached_pages(int fd)
@@ -166,4 +184,28 @@ long smaps_kb(const void *addr, const char *field)
 	if (f)
 		fclose(f);
 	return kb;
+}
+
+int run_in_cgroup(const char *dir, int (*call)(void))
+{
+	char path[256];
+	int status;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		int ret = 1;
+
+		if (write_string(path, "0"))
+			printf("# cannot join %s\n", dir);
+		else
+			ret = call();
+		fflush(stdout);
+		_exit(ret);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		err(1, "child");
+	return status;
 }

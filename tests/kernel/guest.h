@@ -13,6 +13,7 @@
 #endif
 
 #define PM_PRESENT	(1ULL << 63)
+#define PM_FILE		(1ULL << 61)
 #define PM_PFN(e)	((e) & ((1ULL << 55) - 1))
 
 /* /proc/self/pagemap's entry for the page at @addr, PM_PRESENT if there is one */
@@ -46,6 +47,12 @@ void read_extents(int fd);
 /* ask all mounts for huge zero mappings, or no longer; 0, or -errno */
 int set_huge(bool on);
 
+/* have the multi-generational LRU used, Debian's default, or the one before; 0, or -errno */
+int set_mglru(bool on);
+
+/* what @call returns when the LRU before that is used, or 1 */
+int with_old_lru(int (*call)(void));
+
 /* a field of /proc/self/smaps for the mapping that starts at @addr, kB; -1 if none */
 long smaps_kb(const void *addr, const char *field);
 
@@ -57,5 +64,8 @@ long number_in(const char *path, const char *field);
 
 /* write @value to the file @path; 0, or -errno */
 int write_string(const char *path, const char *value);
+
+/* run @call in a process that is in the cgroup @dir; its status as of waitpid() */
+int run_in_cgroup(const char *dir, int (*call)(void));
 
 #endif	/* GUEST_H */

@@ -2,7 +2,7 @@
 /*
  * others [--off|--stock] [--case NAME]... FILE REFERENCE - what others do to a
  * process's mapping or ask about it, on every kind of backing (area.h): debuggers,
- * the core dump, userfaultfd, pagemap, page migration, futexes.
+ * the core dump, userfaultfd, pagemap, futexes.
  *
  * Would be found: a debugger's write that lands in the zero page or in the file; a
  * write-protect marker that makes a read loop or gets lost; tracking of writes that
@@ -91,7 +91,8 @@ static int proc_mem_shared(struct area *a)
 
 	area_read(a);
 	expect(fd >= 0, "/proc/self/mem: %s", strerror(errno));
-	expect(pwrite(fd, "x", 1, (uintptr_t)a->p) < 0, "%s: written", a->backing);
+	expect(pwrite(fd, "x", 1, (uintptr_t)a->p) < 0 && errno == EIO, "%s: written: %s",
+	       a->backing, strerror(errno));
 	expect_ok(area_kinds(a));
 	close(fd);
 	return area_check(a);
@@ -412,16 +413,29 @@ static int uffd_wp_fork(struct area *a)
 	return area_check(a);
 }
 
-/* upstream has these for anonymous memory and tmpfs only */
+/* upstream has these for anonymous memory and tmpfs only, and so fills nothing */
 static int uffd_other_modes(struct area *a)
 {
+	struct uffdio_range range = { (uintptr_t)a->p, a->nr * file.page };
+	struct uffdio_copy copy = {
+		.dst = range.start, .src = (uintptr_t)file.ref, .len = range.len,
+	};
+	struct uffdio_zeropage zero = { .range = range };
+	struct uffdio_continue cont = { .range = range };
 	int fd = uffd_open(UFFD_FEATURE_WP_UNPOPULATED);
 
 	expect(fd >= 0, "userfaultfd: %s", strerror(errno));
 	area_read(a);
 	expect(uffd_register(fd, a, UFFDIO_REGISTER_MODE_WP) == EINVAL, "WP, sync");
 	expect(uffd_register(fd, a, UFFDIO_REGISTER_MODE_MISSING) == EINVAL, "missing");
+	expect(uffd_register(fd, a, UFFDIO_REGISTER_MODE_MINOR) == EINVAL, "minor");
+	expect(ioctl(fd, UFFDIO_COPY, &copy) && errno == ENOENT, "copy: %s", strerror(errno));
+	expect(ioctl(fd, UFFDIO_ZEROPAGE, &zero) && errno == ENOENT, "zero page: %s",
+	       strerror(errno));
+	expect(ioctl(fd, UFFDIO_CONTINUE, &cont) && errno == ENOENT, "continue: %s",
+	       strerror(errno));
 	close(fd);
+	expect_ok(area_kinds(a));
 	return area_check(a);
 }
 
@@ -470,59 +484,6 @@ static int pagemap_scan(struct area *a)
 		       (unsigned long long)pages[i], (unsigned long long)want);
 	}
 	return area_kinds(a);
-}
-
-/* statuses of move_pages(), and every page is what it was when they were moved */
-static int migration(struct area *a)
-{
-	int status[MOST_PAGES], nodes[MOST_PAGES] = { 0 };
-	void *addresses[MOST_PAGES];
-	size_t i;
-
-	area_read(a);
-	for (i = 1; i < a->nr; i += 2)
-		area_write(a, i, 10);
-	for (i = 0; i < a->nr; i++)
-		addresses[i] = a->p + i * file.page;
-	expect(!syscall(SYS_move_pages, 0, a->nr, addresses, NULL, status, 0), "query");
-	for (i = 0; i < a->nr; i++)
-		expect(status[i] == (maps_zero_page(addresses[i]) ? -EFAULT : 0),
-		       "%s: page %zu is at %d", a->backing, i, status[i]);
-	expect(syscall(SYS_move_pages, 0, a->nr, addresses, nodes, status,
-		       2 /* MPOL_MF_MOVE */) >= 0, "move: %s", strerror(errno));
-	for (i = 0; i < a->nr; i++)
-		expect(status[i] == (maps_zero_page(addresses[i]) ? -EFAULT : 0),
-		       "%s: page %zu was moved to %d", a->backing, i, status[i]);
-	/* all that can be moved is */
-	expect(!write_string("/proc/sys/vm/compact_memory", "1"), "compaction");
-	expect_ok(area_check(a));
-	expect_ok(area_kinds(a));
-	area_write_all(a, 11);
-	return area_check(a);
-}
-
-/* hints for automatic balancing are put where there are pages that can move */
-static int numa_balancing(struct area *a)
-{
-	static const char knob[] = "/proc/sys/kernel/numa_balancing";
-	char *spin = a->p;
-	time_t end;
-
-	if (access(knob, F_OK)) {
-		ktap_skip_reason = "no automatic balancing in this kernel";
-		return KTAP_SKIP;
-	}
-	area_read(a);
-	area_write(a, 0, 12);
-	expect(!write_string(knob, "1"), "%s", knob);
-	write_string("/sys/kernel/debug/sched/numa_balancing/scan_delay_ms", "0");
-	write_string("/sys/kernel/debug/sched/numa_balancing/scan_period_min_ms", "10");
-	for (end = clock() + CLOCKS_PER_SEC / 10; clock() < end; )
-		(void)*(volatile char *)spin;
-	expect_ok(area_check(a));
-	expect_ok(area_kinds(a));
-	expect(!write_string(knob, "0"), "%s", knob);
-	return 0;
 }
 
 /* the area in a core file: its offset there, or 0 */
@@ -615,8 +576,6 @@ static const struct area_case cases[] = {
 	{ .name = "uffd-other-modes", .run = uffd_other_modes, .where = AREA_ONCE },
 	{ .name = "soft-dirty", .run = soft_dirty, .where = AREA_PAGES },
 	{ .name = "pagemap-scan", .run = pagemap_scan, .where = AREA_PAGES },
-	{ .name = "migration", .run = migration, .where = AREA_PAGES },
-	{ .name = "numa-balancing", .run = numa_balancing, .where = AREA_PAGES },
 	{ .name = "core-dump", .run = core_dump, .where = AREA_PAGES },
 };
 
