@@ -38,6 +38,8 @@ struct kvm_pre_fault_memory {
 #define MODEL		0x1000000U
 /* huge pages of the host may be huge for the guest, too: as far from 2 MiB as there */
 #define AREA(a)		(0x400000U + (uintptr_t)(a)->p % file.table)
+#define ELSEWHERE	0x2000000U	/* so much behind that */
+#define RING		65536U		/* bytes of a CPU's ring of dirty pages */
 #define ZERO_FLAG	(1U << 6)
 
 enum { COMPARE = 0, WRITE = 4 };	/* where in the code */
@@ -50,9 +52,10 @@ static const unsigned char code[] = {
 struct machine {
 	int fd, cpu[CPUS];
 	struct kvm_run *run[CPUS];
+	struct kvm_dirty_gfn *ring[CPUS];
 	struct area *a;
+	uint32_t at;		/* where the guest has the area */
 	char *model;
-	unsigned int flags;	/* of the slot of the area */
 };
 
 static int set_slot(struct machine *m, unsigned int slot, uint32_t at, void *p,
@@ -70,7 +73,7 @@ static int set_slot(struct machine *m, unsigned int slot, uint32_t at, void *p,
 
 static int set_flags(struct machine *m, unsigned int flags)
 {
-	return set_slot(m, 1, AREA(m->a), m->a->p, m->a->nr * file.page, flags);
+	return set_slot(m, 1, m->at, m->a->p, m->a->nr * file.page, flags);
 }
 
 static char *anonymous(size_t bytes)
@@ -108,16 +111,22 @@ static int start_cpu(struct machine *m, int n, int size)
 	return 0;
 }
 
-static int start(struct machine *m, struct area *a, unsigned int flags)
+/* @ring: pages that the guest writes to are told in rings of this size, if it is not 0 */
+static int start_with(struct machine *m, struct area *a, unsigned int flags, size_t ring)
 {
 	int kvm = open("/dev/kvm", O_RDWR), n, size;
 	char *page = anonymous(file.page);
 
 	expect(kvm >= 0, "/dev/kvm: %s", strerror(errno));
 	m->a = a;
+	m->at = AREA(a);
 	m->model = anonymous(a->nr * file.page);
 	m->fd = ioctl(kvm, KVM_CREATE_VM, 0);
 	expect(m->fd >= 0, "KVM_CREATE_VM: %s", strerror(errno));
+	if (ring)
+		expect(!ioctl(m->fd, KVM_ENABLE_CAP, &(struct kvm_enable_cap) {
+			.cap = KVM_CAP_DIRTY_LOG_RING_ACQ_REL, .args = { ring } }),
+		       "rings: %s", strerror(errno));
 	memcpy(page, code, sizeof(code));
 	expect_ok(set_slot(m, 0, CODE, page, file.page, 0));
 	expect_ok(set_slot(m, 2, MODEL, m->model, a->nr * file.page, 0));
@@ -125,28 +134,47 @@ static int start(struct machine *m, struct area *a, unsigned int flags)
 	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	for (n = 0; n < CPUS; n++)
 		expect_ok(start_cpu(m, n, size));
+	for (n = 0; ring && n < CPUS; n++) {
+		m->ring[n] = mmap(NULL, ring, PROT_READ | PROT_WRITE, MAP_SHARED, m->cpu[n],
+				  KVM_DIRTY_LOG_PAGE_OFFSET * file.page);
+		expect(m->ring[n] != MAP_FAILED, "ring: %s", strerror(errno));
+	}
 	close(kvm);
 	return 0;
+}
+
+static int start(struct machine *m, struct area *a, unsigned int flags)
+{
+	return start_with(m, a, flags, 0);
 }
 
 /* run CPU @n from there until it halts; 0, the reason why not, or -errno */
 static int run(struct machine *m, int n, struct kvm_regs *regs)
 {
+	struct kvm_run *r = m->run[n];
+	int reason;
+
 	regs->rflags = 2;
 	if (ioctl(m->cpu[n], KVM_SET_REGS, regs))
 		return -errno;
 	if (ioctl(m->cpu[n], KVM_RUN, 0))
 		return -errno;
+	reason = r->exit_reason;
+	/* the access is brought to its end, and nothing is run behind it */
+	r->immediate_exit = reason == KVM_EXIT_MMIO;
+	while (r->immediate_exit && !ioctl(m->cpu[n], KVM_RUN, 0))
+		;
+	r->immediate_exit = 0;
 	if (ioctl(m->cpu[n], KVM_GET_REGS, regs))
 		return -errno;
-	return m->run[n]->exit_reason == KVM_EXIT_HLT ? 0 : (int)m->run[n]->exit_reason;
+	return reason == KVM_EXIT_HLT ? 0 : reason;
 }
 
 /* 0 if CPU @n sees what the model says */
 static int guest_checks(struct machine *m, int n)
 {
 	struct kvm_regs regs = {
-		.rip = CODE + COMPARE, .rsi = AREA(m->a), .rdi = MODEL,
+		.rip = CODE + COMPARE, .rsi = m->at, .rdi = MODEL,
 		.rcx = m->a->nr * file.page / 4,
 	};
 	int ret;
@@ -155,7 +183,7 @@ static int guest_checks(struct machine *m, int n)
 	ret = run(m, n, &regs);
 	expect(!ret, "%s: the guest: %d", m->a->backing, ret);
 	expect(regs.rflags & ZERO_FLAG && !regs.rcx, "%s: CPU %d: different at %llx",
-	       m->a->backing, n, regs.rsi - AREA(m->a) - 4);
+	       m->a->backing, n, regs.rsi - m->at - 4);
 	return 0;
 }
 
@@ -163,7 +191,7 @@ static int guest_writes(struct machine *m, int n, size_t i, char value)
 {
 	size_t at = area_will_write(m->a, i, value);
 	struct kvm_regs regs = {
-		.rip = CODE + WRITE, .rdi = AREA(m->a) + at,
+		.rip = CODE + WRITE, .rdi = m->at + at,
 		.rbx = (unsigned char)m->a->want[at],
 	};
 	int ret = run(m, n, &regs);
@@ -372,19 +400,186 @@ static int dirty_log_after_read(struct area *a)
 	return all_agree(&m);
 }
 
+/* 0 if what is in the ring of CPU @n is as check_log() has it; it is taken out */
+static int check_ring(struct machine *m, int n, size_t from, size_t step)
+{
+	static unsigned int next[CPUS];
+	struct kvm_dirty_gfn *gfn;
+	size_t i, seen = 0, want = 0;
+	bool told[1024] = { false };
+
+	for (;; next[n]++) {
+		gfn = &m->ring[n][next[n] % (RING / sizeof(*gfn))];
+		if (!(__atomic_load_n(&gfn->flags, __ATOMIC_ACQUIRE) & KVM_DIRTY_GFN_F_DIRTY))
+			break;
+		expect(gfn->slot != 1 || gfn->offset < m->a->nr, "page %llu of the slot",
+		       gfn->offset);
+		if (gfn->slot == 1)
+			told[gfn->offset] = true;
+		__atomic_store_n(&gfn->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+		seen++;
+	}
+	for (i = 0; i < m->a->nr; i++) {
+		const bool dirty = i >= from && (i - from) % step == 0;
+
+		expect(told[i] == dirty, "%s: page %zu is wrong in the ring", m->a->backing, i);
+		want += dirty;
+	}
+	expect(seen == want, "%zu entries for %zu pages", seen, want);
+	expect(ioctl(m->fd, KVM_RESET_DIRTY_RINGS, 0) == (int)seen, "reset");
+	return 0;
+}
+
+/* the log for those who look often: what each CPU has written, in its ring */
+static int dirty_ring(struct area *a)
+{
+	struct machine m;
+	size_t i;
+
+	expect_ok(start_with(&m, a, KVM_MEM_LOG_DIRTY_PAGES, RING));
+	expect_ok(guest_checks(&m, 0));
+	expect_ok(check_ring(&m, 0, a->nr, 1));
+	for (i = 1; i < a->nr; i += 2)
+		expect_ok(guest_writes(&m, 0, i, 1));
+	expect_ok(check_ring(&m, 0, 1, 2));
+	expect_ok(check_ring(&m, 1, a->nr, 1));
+	expect_ok(all_agree(&m));
+	expect_ok(check_ring(&m, 0, a->nr, 1));
+	/* what was taken out is told again, by who does it */
+	for (i = 0; i < a->nr; i++)
+		expect_ok(guest_writes(&m, 1, i, 4));
+	expect_ok(check_ring(&m, 1, 0, 1));
+	return all_agree(&m);
+}
+
+/* true if a processor has page tables for guests, which faults ahead are for */
+static bool nested_paging(void)
+{
+	static const char *const knobs[] = {
+		"/sys/module/kvm_amd/parameters/npt", "/sys/module/kvm_intel/parameters/ept",
+	};
+	char value = 'N';
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		int fd = open(knobs[i], O_RDONLY);
+
+		if (fd >= 0 && read(fd, &value, 1) != 1)
+			value = 'N';
+		if (fd >= 0)
+			close(fd);
+	}
+	return value == 'Y';
+}
+
 static int pre_fault(struct area *a)
 {
 	struct kvm_pre_fault_memory range = { .gpa = AREA(a), .size = a->nr * file.page };
 	struct machine m;
-	int ret;
+	size_t i;
+	int err;
 
 	expect_ok(start(&m, a, 0));
-	/* nested paging only, which the CPU need not have */
-	ret = ioctl(m.cpu[0], KVM_PRE_FAULT_MEMORY, &range);
-	expect(!ret || errno == EOPNOTSUPP, "%s: KVM_PRE_FAULT_MEMORY: %s", a->backing,
-	       strerror(errno));
+	err = ioctl(m.cpu[0], KVM_PRE_FAULT_MEMORY, &range) ? errno : 0;
+	expect(err == (nested_paging() ? 0 : EOPNOTSUPP), "%s: KVM_PRE_FAULT_MEMORY: %s",
+	       a->backing, strerror(err));
+	expect(range.size == (err ? a->nr * file.page : 0), "%llu bytes are left", range.size);
+	for (i = 0; i < a->nr && !err; i++)
+		expect_ok(area_mapped(a, i, true));
 	expect_ok(all_agree(&m));
 	expect_ok(guest_writes(&m, 0, 0, 1));
+	return all_agree(&m);
+}
+
+static int delete_slot(struct machine *m)
+{
+	return set_slot(m, 1, m->at, m->a->p, 0, 0);
+}
+
+/* the guest has pages of a slot that goes, and comes again when they are others */
+static int slot_deleted(struct area *a)
+{
+	struct machine m;
+	struct kvm_regs regs = { .rip = CODE + WRITE, .rdi = AREA(a), .rbx = 1 };
+
+	expect_ok(start(&m, a, 0));
+	expect_ok(guest_checks(&m, 0));
+	expect_ok(guest_writes(&m, 1, 0, 1));
+	expect_ok(delete_slot(&m));
+	expect(run(&m, 0, &regs) == KVM_EXIT_MMIO, "%s: a write went somewhere", a->backing);
+	expect_ok(area_check(a));
+	area_write_all(a, 2);
+	expect(!madvise(a->p, file.page, MADV_DONTNEED), "dontneed");
+	area_forget(a, 0);
+	expect_ok(set_flags(&m, 0));
+	expect_ok(all_agree(&m));
+	expect_ok(guest_writes(&m, 0, a->nr - 1, 4));
+	return all_agree(&m);
+}
+
+static int slot_moved(struct area *a)
+{
+	struct machine m;
+	struct kvm_regs regs = { .rip = CODE + WRITE, .rdi = AREA(a), .rbx = 1 };
+	size_t i;
+
+	expect_ok(start(&m, a, 0));
+	expect_ok(guest_checks(&m, 0));
+	for (i = 0; i < a->nr; i += 2)
+		expect_ok(guest_writes(&m, 1, i, 1));
+	m.at += ELSEWHERE;
+	expect_ok(set_flags(&m, 0));
+	expect_ok(all_agree(&m));
+	expect(run(&m, 0, &regs) == KVM_EXIT_MMIO, "%s: a write went somewhere", a->backing);
+	for (i = 1; i < a->nr; i += 2)
+		expect_ok(guest_writes(&m, 0, i, 2));
+	return all_agree(&m);
+}
+
+static bool stop;
+
+/* it reads what is there, or finds nothing there; what it has read is right */
+static void *reads_on(void *arg)
+{
+	struct machine *m = arg;
+	long found = 0;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+		struct kvm_regs regs = {
+			.rip = CODE + COMPARE, .rsi = m->at, .rdi = MODEL,
+			.rcx = m->a->nr * file.page / 4,
+		};
+		const int ret = run(m, 1, &regs);
+
+		if (ret == KVM_EXIT_MMIO)
+			continue;
+		if (ret || regs.rcx || !(regs.rflags & ZERO_FLAG))
+			return (void *)-1L;
+		++found;
+	}
+	return (void *)found;
+}
+
+static int slot_deleted_while_read(struct area *a)
+{
+	pthread_t thread;
+	struct machine m;
+	void *found;
+	int i;
+
+	expect_ok(start(&m, a, 0));
+	memcpy(m.model, a->want, a->nr * file.page);
+	expect(!pthread_create(&thread, NULL, reads_on, &m), "thread");
+	for (i = 0; i < 10; i++) {
+		usleep(2000);
+		expect_ok(delete_slot(&m));
+		expect(!madvise(a->p, a->nr * file.page, MADV_DONTNEED), "dontneed");
+		expect_ok(set_flags(&m, i % 2 ? KVM_MEM_LOG_DIRTY_PAGES : 0));
+	}
+	usleep(20000);
+	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
+	expect(!pthread_join(thread, &found) && (long)found > 0, "%s: it has read %ld times",
+	       a->backing, (long)found);
 	return all_agree(&m);
 }
 
@@ -449,7 +644,12 @@ static const struct area_case cases[] = {
 	{ .name = "kvm-dirty-log", .run = dirty_log, .where = AREA_PAGES },
 	{ .name = "kvm-dirty-log-after-read", .run = dirty_log_after_read,
 	  .where = AREA_PAGES },
+	{ .name = "kvm-dirty-ring", .run = dirty_ring, .where = AREA_PAGES },
 	{ .name = "kvm-pre-fault", .run = pre_fault, .where = AREA_PAGES },
+	{ .name = "kvm-slot-deleted", .run = slot_deleted, .where = AREA_PAGES },
+	{ .name = "kvm-slot-moved", .run = slot_moved, .where = AREA_PAGES },
+	{ .name = "kvm-slot-deleted-while-read", .run = slot_deleted_while_read,
+	  .where = AREA_ONCE },
 	{ .name = "kvm-read-only-slot", .run = read_only_slot, .where = AREA_ONCE },
 	{ .name = "kvm-read-only-mapping", .run = read_only_mapping, .prot = PROT_READ,
 	  .where = AREA_ONCE },
