@@ -36,9 +36,31 @@
 #endif
 
 static const char *path;	/* of the file, to open it again */
+static char *as_it_was;		/* its mount, by /proc/mounts */
 
 /* a hole of a few megabytes */
 static size_t hole, hole_pages;
+
+/* what /proc/mounts says of a mount point: itself, file system and options */
+static char *mounted_as(const char *where)
+{
+	FILE *mounts = fopen("/proc/mounts", "r");
+	const size_t len = strlen(where);
+	static char line[512];
+	char *at = NULL;
+
+	while (mounts && fgets(line, sizeof(line), mounts)) {
+		at = strchr(line, ' ');
+		if (at && !strncmp(++at, where, len) && at[len] == ' ')
+			break;
+		at = NULL;
+	}
+	if (mounts)
+		fclose(mounts);
+	if (!at)
+		errx(1, "%s is not mounted", where);
+	return at;
+}
 
 static char *map_file(size_t index, size_t pages)
 {
@@ -53,27 +75,11 @@ static char *map_file(size_t index, size_t pages)
 /* run @call in a cgroup of its own; its status as of waitpid() */
 static int in_cgroup(const char *limit, int (*call)(void))
 {
-	int status;
-	pid_t pid;
-
 	write_string("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
 	if (mkdir(CGROUP, 0755) || write_string(CGROUP "/memory.max", limit))
 		err(1, CGROUP);
 	posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		int ret;
-
-		if (write_string(CGROUP "/cgroup.procs", "0"))
-			_exit(1);
-		ret = call();
-		fflush(stdout);
-		_exit(ret);
-	}
-	if (waitpid(pid, &status, 0) != pid)
-		err(1, "waitpid");
-	return status;
+	return run_in_cgroup(CGROUP, call);
 }
 
 static void end_cgroup(void)
@@ -256,6 +262,16 @@ static int swap_under_pressure(void)
 	return read_all();
 }
 
+static int memcg_tight_limit_old_lru(void)
+{
+	return with_old_lru(memcg_tight_limit);
+}
+
+static int swap_under_pressure_old_lru(void)
+{
+	return with_old_lru(swap_under_pressure);
+}
+
 /* until KSM has seen everything twice, which is what it needs to merge */
 static int ksm_scans(void)
 {
@@ -394,6 +410,20 @@ static pid_t start_mapper(int *go)
 	return pid;
 }
 
+/* /disk0 at /mnt, as it was: with what the test was told to mount it with, as ",a,b" */
+static int mount_again(void)
+{
+	const char *options = getenv("OPTIONS");
+
+	expect(!mount("/disk0", "/mnt", "erofs", MS_RDONLY,
+		      options && *options ? options + 1 : NULL), "mount: %s", strerror(errno));
+	expect(!strcmp(mounted_as("/mnt"), as_it_was), "it was mounted as %s, and is as %s",
+	       as_it_was, mounted_as("/mnt"));
+	file.fd = open(path, O_RDONLY);
+	expect(file.fd >= 0, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
 static int unload(void)
 {
 	return syscall(SYS_delete_module, "erofs", O_NONBLOCK) ? errno : 0;
@@ -419,9 +449,8 @@ static int unmount_while_mapped(void)
 	expect(unload() == EAGAIN, "unload");
 	expect_ok(end_mapper(pid, go));
 	expect(!umount2("/mnt", 0), "umount: %s", strerror(errno));
-	expect(!mount("/disk0", "/mnt", "erofs", MS_RDONLY, NULL), "mount");
+	expect_ok(mount_again());
 
-	file.fd = open(path, O_RDONLY);
 	pid = start_mapper(&go);
 	close(file.fd);
 	expect(!umount2("/mnt", MNT_DETACH), "detach: %s", strerror(errno));
@@ -439,17 +468,18 @@ static int module_unloads(void)
 	expect(!ret, "unload: %s", strerror(ret));
 	expect(access("/sys/module/erofs", F_OK), "still there");
 	expect(!system("modprobe erofs"), "modprobe");
-	expect(!mount("/disk0", "/mnt", "erofs", MS_RDONLY, NULL), "mount");
-	file.fd = open(path, O_RDONLY);
+	expect_ok(mount_again());
 	return read_all();
 }
 
 static const struct ktap_case cases[] = {
 	{ "memcg-holes-are-free", memcg_holes_are_free },
 	{ "memcg-tight-limit", memcg_tight_limit },
+	{ "memcg-tight-limit-old-lru", memcg_tight_limit_old_lru },
 	{ "memcg-kills-writer", memcg_kills_writer },
 	{ "swap-and-back", swap_and_back },
 	{ "swap-under-pressure", swap_under_pressure },
+	{ "swap-under-pressure-old-lru", swap_under_pressure_old_lru },
 	{ "ksm-counts-its-own", ksm_counts_its_own },
 	{ "ksm-merges-written", ksm_merges_written },
 	{ "member-leaves", member_leaves },
@@ -465,6 +495,7 @@ int main(int argc, char **argv)
 
 	area_arguments(argc, argv);
 	path = argv[argc - 2];
+	as_it_was = strdup(mounted_as("/mnt"));
 	hole_pages = sizeof(pattern) - 1;
 	memset(pattern, 'h', hole_pages);
 	hole = area_find(pattern);
