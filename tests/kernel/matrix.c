@@ -307,7 +307,7 @@ static int mlock_on_fault(struct area *a)
 
 /*
  * Linux 7 collapses what a file's page cache has, to a huge page for each 2 MiB.  It has
- * no holes, where the zero page serves them, and no data where that is the device's; huge
+ * no holes, where the zero page serves them (and always has), and no data where that is the device's; huge
  * zero mappings are special.  Linux 6.12 collapses no file.
  */
 static bool collapses(size_t first, size_t bytes)
@@ -318,7 +318,8 @@ static bool collapses(size_t first, size_t bytes)
 	if (uname(&name) || atoi(name.release) < 7 || file.chunks || file.huge)
 		return false;
 	for (i = first / file.page; i < (first + bytes) / file.page; i++)
-		if (file.active && file.is_hole[i])
+		if (file.active && file.is_hole[i] &&
+		    !cached_pages_at(file.fd, i * file.page, file.page))
 			return false;
 	return true;
 }
