@@ -180,7 +180,6 @@ int any_block_ends(void)
 	munmap(p, MEMORY_DATA * file.page);
 	p = memory_map(file.fd, memory_data, MEMORY_DATA);
 	expect_ok(memory_same(p, memory_data, MEMORY_DATA));
-	if (!err)
-		expect(!set_state(block, "online", SECONDS), "online");
+	/* if it is gone, it stays so: there is enough */
 	return 0;
 }
