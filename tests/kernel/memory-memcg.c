@@ -296,8 +296,9 @@ int memcg_removed(void)
 		expect(!status, "status %x", status);
 		if (!i)
 			expect_ok(memory_same(p, memory_data, MEMORY_DATA));
-		expect(file_bytes(GREEDY "/memory.stat") >= (i ? 0 : (long)(half * file.page)),
-		       "%ld bytes charged", file_bytes(GREEDY "/memory.stat"));
+		/* what the first has read, the others find */
+		expect(i || file_bytes(GREEDY "/memory.stat") > MB, "%ld bytes charged",
+		       file_bytes(GREEDY "/memory.stat"));
 		remove_groups();
 		expect(access(TOP, F_OK), "the cgroup stays");
 	}
