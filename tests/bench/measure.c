@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * measure NAME PASSES [FILE] - measure one way of touching a file, or anonymous
- * memory, PASSES times; prints the median and the passes, nanoseconds a page:
+ * measure NAME PASSES [FILE|MIB] - measure one way of touching a file, or anonymous
+ * memory (of 1 GiB), PASSES times; prints the passes, nanoseconds a page:
  *
- *	NAME MEDIAN PASS...
+ *	NAME PASS...
  *
  * Caches are dropped before each pass unless the name says "warm".  Mapping and
  * unmapping are not part of a pass.
  */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <err.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -93,6 +94,18 @@ static double measure_indexed_read(void)
 {
 	read_extents(fd);
 	return measure_read();
+}
+
+/* what faults of single pages cost where there could be huge ones */
+static double measure_small_read(void)
+{
+	char *p = map(size);
+	double ns;
+
+	madvise(p, size, MADV_NOHUGEPAGE);
+	ns = read_pass(p, size);
+	munmap(p, size);
+	return ns;
 }
 
 static double measure_touched_read(void)
@@ -231,6 +244,7 @@ static const struct {
 	{ "read", measure_read },
 	{ "warm-read", measure_warm_read },
 	{ "indexed-read", measure_indexed_read },
+	{ "small-read", measure_small_read },
 	{ "touched-read", measure_touched_read },
 	{ "write", measure_write },
 	{ "write-after-read", measure_write_after_read },
@@ -253,12 +267,14 @@ int main(int argc, char **argv)
 			break;
 	if (m == sizeof(measures) / sizeof(*measures) || argc > 4 ||
 	    passes < 1 || passes > MOST_PASSES) {
-		fprintf(stderr, "usage: measure NAME PASSES [FILE]\n");
+		fprintf(stderr, "usage: measure NAME PASSES [FILE|MIB]\n");
 		return 2;
 	}
 	page = getpagesize();
 	size = ANON_SIZE;
-	if (argc == 4) {
+	if (argc == 4 && isdigit(argv[3][0])) {
+		size = strtoul(argv[3], NULL, 10) << 20;
+	} else if (argc == 4) {
 		fd = open(argv[3], O_RDONLY);
 		if (fd < 0 || fstat(fd, &st))
 			err(1, "%s", argv[3]);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * open-fault PASSES - open each of the files named on standard input, map it, touch
- * its first page and close it, PASSES times; prints the median and the passes,
+ * its first page and close it, PASSES times; prints the passes,
  * nanoseconds a file:
  *
- *	open-fault MEDIAN PASS...
+ *	open-fault PASS...
  *
  * A pass before the first brings everything into memory.
  */

@@ -2,7 +2,7 @@
 /*
  * patchwork PASSES FILE - holes without help from the kernel: FILE is mapped
  * privately, and every run of pages of zeros in it is covered by anonymous memory, as
- * FaaSnap does it for restored guests.  Prints, one "NAME MEDIAN PASS..." a line:
+ * FaaSnap does it for restored guests.  Prints, one "NAME PASS..." a line:
  *
  *	mappings	that the process has more than before
  *	set-up		milliseconds to make them

@@ -4,12 +4,14 @@
  *
  * Standard input has a line "NAME RUNS COMMAND" for each, COMMAND being for sh.  They
  * take turns until each has had its RUNS, so that what disturbs one disturbs all.
- * Before each run out.* is removed and all is written to disk.  Output, in seconds:
+ * Before each run out.* is removed and all is written to disk.  Output, in seconds, and
+ * in MiB the largest resident set of a process of each run:
  *
- *	NAME RUNS MEDIAN LEAST MOST PEAK
+ *	NAME time RUN...
+ *	NAME peak RUN...
  *
- * PEAK is in KiB: the largest resident set of a process of any run.  (That of who
- * forks counts for the child as well: one reason why this is not a script.)
+ * (The resident set of who forks counts for the child as well: one reason why this is not
+ * a script.)
  */
 #include <err.h>
 #include <stdio.h>
@@ -27,8 +29,7 @@ static struct command {
 	char name[64];
 	int runs;
 	char line[1024];
-	double seconds[MAX_RUNS];
-	long peak;
+	double seconds[MAX_RUNS], peak[MAX_RUNS];
 } commands[MAX_COMMANDS];
 
 static double now(void)
@@ -63,25 +64,17 @@ static void run(struct command *command, int turn)
 	if (status)
 		errx(1, "'%s' failed", command->line);
 	command->seconds[turn] = now() - start;
-	if (command->peak < usage.ru_maxrss)
-		command->peak = usage.ru_maxrss;
+	command->peak[turn] = usage.ru_maxrss / 1024.0;
 }
 
-static int ascending(const void *a, const void *b)
+static void print(const char *name, const char *what, const double *runs, int nr)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	int i;
 
-	return (x > y) - (x < y);
-}
-
-static void print(struct command *command)
-{
-	int runs = command->runs;
-
-	qsort(command->seconds, runs, sizeof(double), ascending);
-	printf("%s %d %.3f %.3f %.3f %ld\n", command->name, runs,
-	       command->seconds[runs / 2], command->seconds[0],
-	       command->seconds[runs - 1], command->peak);
+	printf("%s %s", name, what);
+	for (i = 0; i < nr; i++)
+		printf(" %.3f", runs[i]);
+	putchar('\n');
 }
 
 int main(void)
@@ -101,7 +94,9 @@ int main(void)
 		for (i = 0; i < count; i++)
 			if (turn < commands[i].runs)
 				run(&commands[i], turn);
-	for (i = 0; i < count; i++)
-		print(&commands[i]);
+	for (i = 0; i < count; i++) {
+		print(commands[i].name, "time", commands[i].seconds, commands[i].runs);
+		print(commands[i].name, "peak", commands[i].peak, commands[i].runs);
+	}
 	return 0;
 }
