@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -248,7 +249,9 @@ static bool dump_core(struct thread *t)
 
 	if (!pid) {
 		int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+		struct rlimit core = { CORE, CORE };
 
+		setrlimit(RLIMIT_CORE, &core);
 		(void)!write(fd, "0xff", 4);
 		(void)!chdir(t->box);
 		signal(SIGABRT, SIG_DFL);

@@ -141,9 +141,9 @@ static void set_up_thread(struct thread *t, int worker, int nr, unsigned long li
 
 /* ---- a worker ---- */
 
-static void limit(int what, rlim_t n)
+static void limit(int what, rlim_t now, rlim_t most)
 {
-	struct rlimit r = { n, n };
+	struct rlimit r = { now, most };
 
 	setrlimit(what, &r);
 }
@@ -196,11 +196,28 @@ static void set_up_descriptors(struct thread *t)
 	}
 }
 
+/* something to begin with in the common slots */
+static void set_up_mappings(struct thread *t)
+{
+	const size_t arena = (size_t)(SLOTS + 2 * THREADS) * SLOT;
+	int i, fd;
+
+	if (mmap((void *)ARENA, arena, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+		 MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
+		err(1, "arena");
+	for (i = 0; i < SLOTS; i++) {
+		fd = open(some_file(t)->path, O_RDONLY | O_CLOEXEC);
+		if (mmap((char *)ARENA + (size_t)i * SLOT, SLOT, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
+			err(1, "slot");
+		close(fd);
+	}
+}
+
 static void __attribute__((noreturn)) worker(int n, unsigned long life)
 {
 	struct thread first = { .dice = dice_seed(n, THREADS, life) };
 	struct sigaction act = { .sa_handler = on_nudge };
-	const size_t arena = (size_t)(SLOTS + 2 * THREADS) * SLOT;
 	int nr;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -211,17 +228,15 @@ static void __attribute__((noreturn)) worker(int n, unsigned long life)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	sigaction(SIGUSR2, &act, NULL);		/* no SA_RESTART */
-	limit(RLIMIT_MEMLOCK, 16 << 20);
-	limit(RLIMIT_CORE, 4 << 20);
-	limit(RLIMIT_NOFILE, 512);
-	limit(RLIMIT_FSIZE, 12 << 20);
+	limit(RLIMIT_MEMLOCK, 16 << 20, 16 << 20);
+	limit(RLIMIT_CORE, 0, CORE);	/* but for who wants one */
+	limit(RLIMIT_NOFILE, 512, 512);
+	limit(RLIMIT_FSIZE, 12 << 20, 12 << 20);
 	manner = life % 3;
 	capable = dice(&first, 3);
 	set_up_folders();
 	set_up_descriptors(&first);
-	if (mmap((void *)ARENA, arena, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
-		 MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
-		err(1, "arena");
+	set_up_mappings(&first);
 	if (!capable)
 		drop_capabilities();
 	for (nr = 0; nr < THREADS; nr++)

@@ -39,7 +39,7 @@
 #include "hostile.h"
 
 #define SLOWER	25	/* times as long may the victim need for a file, see bound() */
-#define HANG	30000	/* ms that an operation may take, and the victim for a file in any case */
+#define HANG	60000	/* ms that an operation may take, and the victim for a file in any case */
 
 static unsigned long seconds;
 static const char *folder;

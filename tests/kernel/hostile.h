@@ -35,6 +35,7 @@
 #define MAX_FILES	128
 #define MAX_OPERATIONS	200
 #define PAGE		4096
+#define CORE		(2 << 20)	/* bytes, that a core may have */
 
 #define SANDBOX		"/tmp/hostile"	/* a tmpfs of each worker */
 
@@ -231,5 +232,7 @@ int operator_groups(bool watched);
 int operator_join(const char *group);
 int operator_process(void);
 int operator_answer(void);
+
+extern const char __executable_start[];	/* of this program: the linker knows */
 
 #endif	/* HOSTILE_H */
