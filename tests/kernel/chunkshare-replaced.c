@@ -40,27 +40,6 @@ static const char *stored(const char *image)
 	return path[turn];
 }
 
-/* a loop device of @path, until it is closed */
-static int loop_of(const char *path, int flags, char *device, size_t size)
-{
-	const int writable = flags & LO_FLAGS_READ_ONLY ? O_RDONLY : O_RDWR;
-	struct loop_config config = { .info.lo_flags = flags | LO_FLAGS_AUTOCLEAR };
-	int control, fd, n;
-
-	if (system("modprobe loop"))
-		errx(1, "modprobe loop");
-	control = open("/dev/loop-control", O_RDWR);
-	n = ioctl(control, LOOP_CTL_GET_FREE);
-	close(control);
-	snprintf(device, size, "/dev/loop%d", n);
-	config.fd = open(path, writable);
-	fd = open(device, writable);
-	if (ioctl(fd, LOOP_CONFIGURE, &config))
-		err(1, "%s of %s", device, path);
-	close(config.fd);
-	return fd;
-}
-
 /* put the bytes of an image in place of those of a file or device, as cp does */
 static int overwrite(const char *path, const char *image)
 {

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/loop.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -81,6 +83,26 @@ int open_at(const char *where, const char *name, int flags)
 
 	snprintf(path, sizeof(path), "/m/%s/%s", where, name);
 	return open(path, O_RDONLY | flags);
+}
+
+int loop_of(const char *path, int flags, char *device, size_t size)
+{
+	const int writable = flags & LO_FLAGS_READ_ONLY ? O_RDONLY : O_RDWR;
+	struct loop_config config = { .info.lo_flags = flags | LO_FLAGS_AUTOCLEAR };
+	int control, fd, n;
+
+	if (access("/sys/module/loop", F_OK) && system("modprobe loop"))
+		errx(1, "modprobe loop");
+	control = open("/dev/loop-control", O_RDWR);
+	n = ioctl(control, LOOP_CTL_GET_FREE);
+	close(control);
+	snprintf(device, size, "/dev/loop%d", n);
+	config.fd = open(path, writable);
+	fd = open(device, writable);
+	if (ioctl(fd, LOOP_CONFIGURE, &config))
+		err(1, "%s of %s", device, path);
+	close(config.fd);
+	return fd;
 }
 
 struct map map_file(int fd)
@@ -161,6 +183,7 @@ int expect_shared(struct map a, struct map b, const char *name, bool shared)
 
 /* each in a process of its own: its mappings and files go with it */
 static const struct sharing_case **current;
+const struct sharing_case *running;
 
 static int in_child(void)
 {
@@ -176,6 +199,7 @@ static int in_child(void)
 	pid = fork();
 	if (!pid) {
 		alarm(600);
+		running = c;
 		ret = c->run();
 		fflush(stdout);
 		clean_up();

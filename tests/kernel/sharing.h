@@ -19,6 +19,9 @@ struct sharing_case {
 	const char *lacking;	/* why upstream's sharing does not do this, or NULL */
 };
 
+/* in the process of a case, which one that is */
+extern const struct sharing_case *running;
+
 struct map { int fd; char *p; size_t size; };
 
 /* as expect(), for what returns 0 or, after it said why, 1 */
@@ -36,6 +39,12 @@ int leave(const char *where);
 /* unmount all that is mounted, lazily; or leave it to who has been told */
 void clean_up(void);
 void forget_mounts(void);
+
+/*
+ * a loop device of @path, with flags as LO_FLAGS_READ_ONLY, until what is returned is
+ * closed; @device gets its name
+ */
+int loop_of(const char *path, int flags, char *device, size_t size);
 
 int open_at(const char *where, const char *name, int flags);
 struct map map_file(int fd);
