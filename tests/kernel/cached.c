@@ -2,11 +2,16 @@
 /*
  * cached FILE [SPARSE] - print how many pages of FILE are in the page cache; with
  * SPARSE, a file of the same bytes, only of those that are holes there.
+ *
+ * cached --mapped FILE - the same, as a mapping of it has them: that is the page cache of
+ * all who share, where the file's own is another.
  */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "guest.h"
 
@@ -26,13 +31,34 @@ static long cached_holes(int fd, int sparse)
 	return pages;
 }
 
+static long cached_mapped(const char *name)
+{
+	const int fd = open(name, O_RDONLY);
+	const off_t size = lseek(fd, 0, SEEK_END);
+	const size_t nr = size / getpagesize() + 1;
+	unsigned char *there = calloc(nr, 1);
+	void *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	long pages = 0;
+	size_t i;
+
+	if (!there || p == MAP_FAILED || mincore(p, size, there))
+		err(1, "%s", name);
+	for (i = 0; i < nr; i++)
+		pages += there[i] & 1;
+	return pages;
+}
+
 int main(int argc, char **argv)
 {
 	int fd, sparse;
 
 	if (argc != 2 && argc != 3) {
-		fprintf(stderr, "usage: cached FILE [SPARSE]\n");
+		fprintf(stderr, "usage: cached FILE [SPARSE], or --mapped FILE\n");
 		return 2;
+	}
+	if (!strcmp(argv[1], "--mapped")) {
+		printf("%ld\n", cached_mapped(argv[2]));
+		return 0;
 	}
 	fd = open(argv[1], O_RDONLY);
 	sparse = open(argv[argc - 1], O_RDONLY);
