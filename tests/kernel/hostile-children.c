@@ -54,11 +54,11 @@ static bool fork_and_see(struct thread *t)
 /* as many as there may be, each of which touches what is mapped and forks again */
 static bool fork_many(struct thread *t)
 {
-	pid_t pids[12];
+	pid_t pids[6];
 	size_t len, i, n;
 	char *p = some_range(t, &len, 16);
 
-	for (n = 0; n < 12; n++) {
+	for (n = 0; n < 6; n++) {
 		pids[n] = fork_child();
 		if (!pids[n]) {
 			pid_t again = vfork();

@@ -330,10 +330,10 @@ int operator_process(void)
 	static const char * const drop[] = { "1", "2", "3" };
 	static const char * const switches[] = { "0", "1" };
 	struct thread t = { .dice = dice_seed(WORKERS, 1, 0), .buffer = malloc(BUFFER) };
-	int type = uprobe_type();
+	int type = uprobe_type(), nr;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (!atomic_load(&shared->stop)) {
+	while (!atomic_load(&shared->enough)) {
 		usleep(20000 + dice(&t, 200000));
 		switch (dice(&t, 12)) {
 		case 0:
@@ -372,6 +372,10 @@ int operator_process(void)
 			churn(&t);
 		}
 	}
+	/* a fault that comes back for ever must not be let go by a switch */
+	write_string("/sys/module/erofs/parameters/zeropage", "Y");
+	for (nr = 0; nr < 8; nr++)
+		write_all(&t, "/sys/fs/erofs/*/zeropage/enabled", "1");
 	return 0;
 }
 

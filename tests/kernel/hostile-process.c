@@ -68,10 +68,13 @@ static void disturb(uint64_t *state)
 {
 	struct thread t = { .dice = *state };
 
+	size_t i;
+
 	for (;;) {
 		usleep(5000 + dice(&t, 30000));
-		if (dice(&t, 2))
-			close(atomic_exchange(&uffds[dice(&t, UFFDS)], 0) ?: -1);
+		for (i = 0; i < UFFDS; i++)
+			if (dice(&t, 2))
+				close(atomic_exchange(&uffds[i], 0) ?: -1);
 		if (!dice(&t, 4))
 			pthread_kill(threads[dice(&t, THREADS)], SIGUSR2);
 	}
@@ -107,7 +110,7 @@ static void *take_operations(void *arg)
 	struct thread *t = arg;
 
 	self = t;
-	for (;;) {
+	while (!atomic_load(&shared->enough)) {
 		unsigned int i = some_operation(t);
 		long long start = now_ms();
 
@@ -120,6 +123,8 @@ static void *take_operations(void *arg)
 			atomic_store(&shared->operations[i].worst, now_ms() - start);
 		atomic_store(&shared->threads[t->worker][t->nr].operation, 0);
 	}
+	for (;;)
+		pause();
 	return NULL;
 }
 
@@ -266,10 +271,6 @@ static bool is_patient(int n)
 
 static void revive(int n)
 {
-	int nr;
-
-	for (nr = 0; nr < THREADS; nr++)
-		atomic_store(&shared->threads[n][nr].operation, 0);
 	fflush(stdout);
 	workers[n] = fork();
 	if (!workers[n])
@@ -282,7 +283,7 @@ static void revive(int n)
 
 static void bury(void)
 {
-	int status, n;
+	int status, n, nr;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
@@ -291,6 +292,8 @@ static void bury(void)
 		if (n == WORKERS)	/* a worker's orphan */
 			continue;
 		workers[n] = 0;
+		for (nr = 0; nr < THREADS; nr++)
+			atomic_store(&shared->threads[n][nr].operation, 0);
 		if (status != SIGKILL) {
 			printf("# worker %d, life %lu: status %x\n", n, lives[n] - 1, status);
 			fflush(stdout);
@@ -310,10 +313,12 @@ static void __attribute__((noreturn)) first_process(void)
 		err(1, "/proc");
 	while (!atomic_load(&shared->stop)) {
 		bury();
+		usleep(20000);
+		if (atomic_load(&shared->enough))
+			continue;
 		for (n = 0; n < WORKERS; n++)
 			if (workers[n] <= 0)
 				revive(n);
-		usleep(20000);
 		n = dice(&t, WORKERS);
 		if (!dice(&t, 60) && workers[n] > 0 && !is_patient(n)) {
 			kill(workers[n], SIGKILL);

@@ -97,26 +97,48 @@ static void print_stacks(void)
 
 static bool hung;
 
-static void look_for_hangs(void)
+/* is any thread at an operation that it began before @when? */
+static bool is_busy(long long when, bool say)
 {
+	bool busy = false;
 	int w, nr, op;
 
 	for (w = 0; w < WORKERS; w++) {
 		for (nr = 0; nr < THREADS; nr++) {
-			long long since = atomic_load(&shared->threads[w][nr].since);
-
 			op = atomic_load(&shared->threads[w][nr].operation);
-			if (!op || now_ms() - since < hang)
+			if (!op || atomic_load(&shared->threads[w][nr].since) > when)
 				continue;
-			printf("# worker %d, thread %d: %s does not end\n", w, nr,
-			       operations[op - 1].name);
-			hung = true;
+			if (say)
+				printf("# worker %d, thread %d: %s does not end\n", w, nr,
+				       operations[op - 1].name);
+			busy = true;
 		}
 	}
-	if (!hung)
+	return busy;
+}
+
+static void look_for_hangs(long long when)
+{
+	if (!is_busy(when, true))
 		return;
+	hung = true;
 	print_stacks();
 	atomic_store(&shared->stop, true);
+}
+
+/*
+ * All that was begun comes to its end, with nobody who kills, turns a switch or drops caches,
+ * any of which may let go what would hang.
+ */
+static void come_to_an_end(void)
+{
+	long long end = now_ms() + hang;
+
+	atomic_store(&shared->enough, true);
+	while (!atomic_load(&shared->stop) && is_busy(now_ms(), false) && now_ms() < end)
+		usleep(50000);
+	if (!atomic_load(&shared->stop))
+		look_for_hangs(now_ms());
 }
 
 /*
@@ -138,7 +160,7 @@ static bool has_ended(pid_t pid, const char *who)
 {
 	int status;
 
-	if (atomic_load(&shared->stop) || waitpid(pid, &status, WNOHANG) != pid)
+	if (atomic_load(&shared->enough) || waitpid(pid, &status, WNOHANG) != pid)
 		return false;
 	wrong("%s has ended with %x", who, status);
 	return true;
@@ -175,7 +197,7 @@ static void hostilities(void)
 	end = now_ms() + seconds * 1000;
 	while (!atomic_load(&shared->stop) && now_ms() < end) {
 		usleep(50000);
-		look_for_hangs();
+		look_for_hangs(now_ms() - hang);
 		since = atomic_load(&shared->victim_since);
 		if (since && now_ms() - since > bound()) {
 			victim_starved = true;
@@ -185,6 +207,7 @@ static void hostilities(void)
 		has_ended(hostile, "the hostile process");
 		has_ended(operator, "the operator");
 	}
+	come_to_an_end();
 	atomic_store(&shared->stop, true);
 	hostile_died = wait_for(hostile, "the hostile process");
 	if (!victim_died)
