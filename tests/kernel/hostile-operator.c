@@ -324,13 +324,27 @@ static int uprobe_type(void)
 	return number_in("/sys/bus/event_source/devices/uprobe/type", "");
 }
 
+/*
+ * On and off at first.  Later they are on: a fault that comes back for ever while one is on
+ * must not be let go by turning it.
+ */
+static void turn_switches(struct thread *t)
+{
+	static const char * const switches[] = { "0", "1" };
+	const bool on = atomic_load(&shared->settled);
+
+	write_string("/sys/module/erofs/parameters/zeropage", on || dice(t, 4) ? "Y" : "N");
+	write_all(t, "/sys/fs/erofs/*/zeropage/enabled", on ? "1" : pick(t, switches));
+	write_all(t, "/sys/fs/erofs/*/zeropage/huge", pick(t, switches));
+}
+
 int operator_process(void)
 {
 	static const char * const levels[] = { "-1", "0", "1", "2", "3" };
 	static const char * const drop[] = { "1", "2", "3" };
 	static const char * const switches[] = { "0", "1" };
 	struct thread t = { .dice = dice_seed(WORKERS, 1, 0), .buffer = malloc(BUFFER) };
-	int type = uprobe_type(), nr;
+	int type = uprobe_type();
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (!atomic_load(&shared->enough)) {
@@ -342,15 +356,8 @@ int operator_process(void)
 		case 1:
 			write_string("/proc/sys/vm/compact_memory", "1");
 			break;
-		case 2:
-			write_all(&t, "/sys/fs/erofs/*/zeropage/enabled", pick(&t, switches));
-			break;
-		case 3:
-			write_all(&t, "/sys/fs/erofs/*/zeropage/huge", pick(&t, switches));
-			break;
-		case 4:
-			write_string("/sys/module/erofs/parameters/zeropage",
-				     dice(&t, 4) ? "Y" : "N");
+		case 2 ... 4:
+			turn_switches(&t);
 			break;
 		case 5:
 			write_string("/proc/sys/kernel/perf_event_paranoid", pick(&t, levels));
@@ -372,10 +379,6 @@ int operator_process(void)
 			churn(&t);
 		}
 	}
-	/* a fault that comes back for ever must not be let go by a switch */
-	write_string("/sys/module/erofs/parameters/zeropage", "Y");
-	for (nr = 0; nr < 8; nr++)
-		write_all(&t, "/sys/fs/erofs/*/zeropage/enabled", "1");
 	return 0;
 }
 

@@ -237,7 +237,7 @@ static void __attribute__((noreturn)) worker(int n, unsigned long life)
 	limit(RLIMIT_CORE, 0, CORE);	/* but for who wants one */
 	limit(RLIMIT_NOFILE, 512, 512);
 	limit(RLIMIT_FSIZE, 12 << 20, 12 << 20);
-	manner = life % 3;
+	manner = (n + life) % 3;
 	capable = dice(&first, 3);
 	set_up_folders();
 	set_up_descriptors(&first);

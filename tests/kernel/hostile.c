@@ -197,6 +197,8 @@ static void hostilities(void)
 	end = now_ms() + seconds * 1000;
 	while (!atomic_load(&shared->stop) && now_ms() < end) {
 		usleep(50000);
+		if (end - now_ms() < (long long)seconds * 700)
+			atomic_store(&shared->settled, true);
 		look_for_hangs(now_ms() - hang);
 		since = atomic_load(&shared->victim_since);
 		if (since && now_ms() - since > bound()) {

@@ -70,6 +70,7 @@ bool content_is_hole(enum content kind, uint64_t page);
 /* ---- what all processes share (hostile-dice.c) ---- */
 
 struct shared {
+	atomic_bool settled;	/* switches stay on */
 	atomic_bool enough;	/* begin nothing any more: what does not end now, hangs */
 	atomic_bool stop;
 	atomic_bool wrong;	/* something must not have happened: what it was */
