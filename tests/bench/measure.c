@@ -37,6 +37,16 @@ static long long now(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+static void open_file(const char *name)
+{
+	struct stat st;
+
+	fd = open(name, O_RDONLY);
+	if (fd < 0 || fstat(fd, &st))
+		err(1, "%s", name);
+	size = st.st_size / page * page;
+}
+
 static char *map(size_t len)
 {
 	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
@@ -257,9 +267,9 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+	const char *file = NULL;
 	double ns[MOST_PASSES];
 	int passes = argc > 2 ? atoi(argv[2]) : 0, i;
-	struct stat st;
 	size_t m;
 
 	for (m = 0; m < sizeof(measures) / sizeof(*measures); m++)
@@ -271,18 +281,17 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	page = getpagesize();
-	size = ANON_SIZE;
-	if (argc == 4 && isdigit(argv[3][0])) {
-		size = strtoul(argv[3], NULL, 10) << 20;
-	} else if (argc == 4) {
-		fd = open(argv[3], O_RDONLY);
-		if (fd < 0 || fstat(fd, &st))
-			err(1, "%s", argv[3]);
-		size = st.st_size / page * page;
-	}
+	if (argc == 4 && !isdigit(argv[3][0]))
+		file = argv[3];
+	size = argc == 4 ? strtoul(argv[3], NULL, 10) << 20 : ANON_SIZE;
 	for (i = 0; i < passes; i++) {
+		/* what the kernel learns of who reads ahead ends with the pass */
+		if (file)
+			open_file(file);
 		drop_caches();
 		ns[i] = measures[m].measure();
+		if (file)
+			close(fd);
 	}
 	report_passes(argv[1], ns, passes);
 	return 0;
