@@ -89,7 +89,7 @@ static void *anonymous(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* as often as not one of those that have to succeed and have not yet */
+/* as often as not one that has never come up, or has to succeed and has not yet */
 static unsigned int some_operation(struct thread *t)
 {
 	unsigned int i = dice(t, nr_operations), n;
@@ -99,7 +99,8 @@ static unsigned int some_operation(struct thread *t)
 	for (n = 0; n < nr_operations; n++) {
 		unsigned int k = (i + n) % nr_operations;
 
-		if (operations[k].must && !atomic_load(&shared->operations[k].succeeded))
+		if (!atomic_load(&shared->operations[k].done) ||
+		    (operations[k].must && !atomic_load(&shared->operations[k].succeeded)))
 			return k;
 	}
 	return i;
