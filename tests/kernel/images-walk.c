@@ -178,7 +178,7 @@ static uint64_t look_at_xattrs(struct trial *trial, const char *path)
 		if (again < 0) {
 			/* two of one name, or one that is empty, or that nobody answers for */
 			if (errno != ENODATA && errno != EOPNOTSUPP && errno != EPERM &&
-			    errno != EINVAL)
+			    errno != EINVAL && errno != ERANGE)
 				note_error(trial, path, name, errno);
 			h = 0;
 		}

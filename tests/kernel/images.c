@@ -96,13 +96,16 @@ static bool offered(const char *options, bool only_ours)
 
 static int attach_loop(int file, char path[32])
 {
+	/* it goes with us: what it is on can be unmounted */
+	const struct loop_info64 info = { .lo_flags = LO_FLAGS_AUTOCLEAR };
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), nr, fd;
 
 	nr = ioctl(control, LOOP_CTL_GET_FREE);
 	close(control);
 	snprintf(path, 32, "/dev/loop%d", nr);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (nr < 0 || fd < 0 || ioctl(fd, LOOP_SET_FD, file))
+	if (nr < 0 || fd < 0 || ioctl(fd, LOOP_SET_FD, file) ||
+	    ioctl(fd, LOOP_SET_STATUS64, &info))
 		err(1, "a loop device");
 	return fd;
 }
