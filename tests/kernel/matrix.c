@@ -308,8 +308,8 @@ static int mlock_on_fault(struct area *a)
 
 /*
  * Linux 7 collapses what a file's page cache has, to a huge page for each 2 MiB.  It has
- * no holes, where the zero page serves them (and always has), and no data where that is the device's; huge
- * zero mappings are special.  Linux 6.12 collapses no file.
+ * no holes, where the zero page serves them (and always has), and no data where that is
+ * the device's; huge zero mappings are special.  Linux 6.12 collapses no file.
  */
 static bool collapses(size_t first, size_t bytes)
 {

@@ -69,7 +69,7 @@ static int take_device(void)
 		snprintf(path, sizeof(path), "%s/config", found.gl_pathv[i]);
 		fd = open(path, O_RDONLY);
 		if (read(fd, &id, sizeof(id)) == sizeof(id) && id == EDU)
-			strcpy(slot, basename(found.gl_pathv[i]));
+			snprintf(slot, sizeof(slot), "%s", basename(found.gl_pathv[i]));
 		close(fd);
 	}
 	snprintf(path, sizeof(path), DEVICES "%s/driver_override", slot);

@@ -67,12 +67,12 @@ struct machine {
 /* a network interface that frames come out of, and a socket that sees them */
 static int open_tap(struct machine *m)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct ifreq ifr = { .ifr_name = "tap%d",
+		.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	struct sockaddr_ll where = { .sll_family = AF_PACKET, .sll_protocol = htons(TYPE) };
 	int header = VIRTIO_HEADER;
 
 	m->tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
-	strcpy(ifr.ifr_name, "tap%d");
 	expect(m->tap >= 0 && !ioctl(m->tap, TUNSETIFF, &ifr) &&
 	       !ioctl(m->tap, TUNSETVNETHDRSZ, &header), "tap: %s", strerror(errno));
 	m->packets = socket(AF_PACKET, SOCK_RAW, htons(TYPE));
