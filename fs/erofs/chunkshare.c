@@ -303,26 +303,6 @@ static bool erofs_chunk_unlock_fault(struct vm_fault *vmf, struct folio *folio)
 	return true;
 }
 
-/*
- * Drop a locked folio with a page whose memory has failed, to be read anew to other memory;
- * true if it was such a one and nobody mapped it.
- * Memory failure could not: it does not find who maps the page, so that all who come would
- * get SIGBUS for good.  It keeps a reference of a small folio, and none of a large one that it
- * could not split, whose pages would be handed out again, the bad one among them: that gets
- * one here, and all of it is lost.
- * As the folio is locked, nobody begins to map it; if somebody does map it, it stays.
- */
-static bool erofs_chunk_drop_failed(struct folio *folio, pgoff_t page)
-{
-	if (!PageHWPoison(folio_file_page(folio, page)) || folio_mapped(folio))
-		return false;
-	if (folio_test_large(folio))
-		folio_get(folio);
-	/* of a regular file: this does not fail */
-	generic_error_remove_folio(folio->mapping, folio);
-	return true;
-}
-
 /**
  * erofs_chunk_fault - ->fault of shared files, for what is not a hole
  * @vmf: the fault, within the file

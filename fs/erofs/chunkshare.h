@@ -99,6 +99,7 @@ extern const struct address_space_operations erofs_chunk_aops;
 
 pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 			      pgoff_t mark, bool cached);
+bool erofs_chunk_drop_failed(struct folio *folio, pgoff_t page);
 struct folio *erofs_chunk_read_folio(struct file *file,
 				     const struct erofs_chunk_run *run);
 bool erofs_chunk_unreadable(struct file *file, const struct erofs_chunk_run *run);

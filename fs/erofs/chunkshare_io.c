@@ -207,12 +207,44 @@ static int erofs_chunk_reread(struct file *file, const struct erofs_chunk_run *r
 	return folio_wait_locked_killable(folio);
 }
 
+/* has the memory of a page of a folio failed? */
+static bool erofs_chunk_failed(struct folio *folio, pgoff_t page)
+{
+	return folio_contain_hwpoisoned_page(folio) &&
+		PageHWPoison(folio_file_page(folio, page));
+}
+
+/**
+ * erofs_chunk_drop_failed - have a page whose memory has failed read anew to other memory
+ * @folio: a locked folio of the cache
+ * @page: of it, by its place in the cache
+ *
+ * Memory failure could not: it does not find who maps the page, so that all who come would
+ * get SIGBUS for good.  It keeps a reference of a small folio, and none of a large one that it
+ * could not split, whose pages would be handed out again, the bad one among them: that gets
+ * one here, and all of it is lost.
+ * As the folio is locked, nobody begins to map it; if somebody does map it, it stays.
+ *
+ * Return: true if it was such a one, and is in the cache no more.
+ */
+bool erofs_chunk_drop_failed(struct folio *folio, pgoff_t page)
+{
+	if (!erofs_chunk_failed(folio, page) || folio_mapped(folio))
+		return false;
+	if (folio_test_large(folio))
+		folio_get(folio);
+	/* of a regular file: this does not fail */
+	generic_error_remove_folio(folio->mapping, folio);
+	return true;
+}
+
 /**
  * erofs_chunk_read_folio - have a page in the cache, with what it holds
  * @file: a shared file
  * @run: where its page is
  *
- * Return: the folio, up to date and with a reference, or an error pointer.
+ * Return: the folio, up to date and with a reference, or an error pointer: -EIO as well
+ * if the memory of the page has failed and somebody maps it.
  */
 struct folio *erofs_chunk_read_folio(struct file *file,
 				     const struct erofs_chunk_run *run)
@@ -232,19 +264,22 @@ struct folio *erofs_chunk_read_folio(struct file *file,
 				return folio;
 			/* ours is the one reference beside that of the cache */
 		} else {
-			if (folio_test_uptodate(folio))
+			if (folio_test_uptodate(folio) && !erofs_chunk_failed(folio, run->page))
 				return folio;
 			err = folio_lock_killable(folio);
 			if (err)
 				break;
-			if (folio->mapping != mapping) {
+			if (folio->mapping != mapping ||
+			    erofs_chunk_drop_failed(folio, run->page)) {
 				folio_unlock(folio);
 				folio_put(folio);
 				continue;
 			}
 			if (folio_test_uptodate(folio)) {
+				if (erofs_chunk_failed(folio, run->page))
+					err = -EIO;
 				folio_unlock(folio);
-				return folio;
+				break;
 			}
 		}
 		err = erofs_chunk_reread(file, run, folio);
@@ -298,7 +333,7 @@ static struct folio *erofs_chunk_read_next(struct file *file,
 
 	erofs_readahead_read(file, folio, index, first, end);
 	if (!IS_ERR(folio)) {
-		if (folio_test_uptodate(folio))
+		if (folio_test_uptodate(folio) && !erofs_chunk_failed(folio, run->page))
 			return folio;
 		folio_put(folio);
 	}
@@ -338,6 +373,9 @@ static ssize_t erofs_chunk_copy(struct kiocb *iocb, struct iov_iter *to,
 			return done ? done : PTR_ERR(folio);
 		start = (run->page - folio->index) * PAGE_SIZE + ofs;
 		len = min(count - done, folio_size(folio) - start);
+		/* beside a page whose memory has failed, each is looked at */
+		if (folio_contain_hwpoisoned_page(folio))
+			len = min(len, PAGE_SIZE - ofs);
 		n = copy_folio_to_iter(folio, start, len, to);
 		if (folio != last)
 			folio_mark_accessed(folio);

@@ -158,6 +158,24 @@ static int signal_of_newcomer(int fd, size_t index)
 	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
+/* what read() of the first page, and of what is before and behind it, gives: @error or bytes */
+static int reads_as(int error)
+{
+	const size_t size = NR * file.page;
+	char *buf = malloc(size);
+	ssize_t n = pread(file.fd, buf, file.page, memory_data * file.page);
+
+	if (error)
+		expect(n < 0 && errno == error, "read() gives %zd, %s", n, strerror(errno));
+	else
+		expect(n == (ssize_t)file.page, "read() gives %zd, %s", n, strerror(errno));
+	n = pread(file.fd, buf, size - file.page, (memory_data + 1) * file.page);
+	expect(n == (ssize_t)(size - file.page), "read() of what follows gives %zd", n);
+	expect_ok(memory_same(buf, memory_data + 1, NR - 1));
+	free(buf);
+	return 0;
+}
+
 /*
  * What a chunk's page is for two who map it when it fails: it stays with both, bytes and
  * all, as a machine check would tell who really meets the failure.  Who maps a page anew
@@ -171,6 +189,7 @@ static int stays_while_mapped(char *p, uint64_t frame, struct other *o, int err,
 	expect(memory_frame(p) == frame && other_frame(o) == frame,
 	       "a page that is mapped was replaced");
 	expect(sig == (hard ? SIGBUS : 0), "who maps it anew gets signal %d", sig);
+	expect_ok(reads_as(hard ? EIO : 0));
 	expect_ok(other_end(o));
 	expect_ok(memory_same(p, memory_data, NR));
 	munmap(p, NR * file.page);
@@ -178,6 +197,8 @@ static int stays_while_mapped(char *p, uint64_t frame, struct other *o, int err,
 		err = soft_offline_frame(frame);
 		expect(!err, "unmapped: %s", strerror(err));
 	}
+	/* who reads comes first, as nobody may map it any more */
+	expect_ok(reads_as(0));
 	expect(!signal_of_newcomer(file.fd, memory_data), "it does not go");
 	return 0;
 }
@@ -217,8 +238,7 @@ static int data_fails(int (*fail)(char *p, uint64_t frame), bool hard)
 		expect_ok(goes_at_once(p, frame, &o, err));
 	expect(corrupted() - before == 4, "%ld kB were given up", corrupted() - before);
 	p = memory_map(file.fd, memory_data, NR);
-	/* a large folio that could not be split is freed as one, failed page and all */
-	expect(memory_frame(p) != frame || err == EHWPOISON, "the page came back");
+	expect(memory_frame(p) != frame, "the page came back");
 	return file_is_whole(memory_data, NR);
 }
 
