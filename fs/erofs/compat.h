@@ -49,6 +49,10 @@ static inline void *erofs_buf_cached(struct erofs_buf *buf, erofs_off_t pos)
 
 	if (IS_ERR(folio))
 		return ERR_CAST(folio);
+	if (pos >= i_size_read(buf->mapping->host)) {
+		folio_put(folio);
+		return ERR_PTR(-EIO);
+	}
 	buf->page = folio_file_page(folio, pos >> PAGE_SHIFT);
 	buf->base = kmap_local_page(buf->page);
 	return buf->base + offset_in_page(pos);

@@ -31,8 +31,7 @@ struct erofs_chunk_index {
 	pgoff_t page;		/* of the page cache that @buf is of, if it holds any */
 	unsigned int unit;	/* bytes an entry */
 	unsigned int bits;	/* chunk size, log2 bytes */
-	bool cached;		/* no entries but those in memory are looked at ... */
-	bool missing;		/* ... and there it was that one was not */
+	bool cached;		/* no entries but those in memory are looked at */
 };
 
 static int erofs_chunk_index_init(struct erofs_chunk_index *ci,
@@ -42,7 +41,6 @@ static int erofs_chunk_index_init(struct erofs_chunk_index *ci,
 
 	ci->inode = inode;
 	ci->cached = cached;
-	ci->missing = false;
 	ci->buf = __EROFS_BUF_INITIALIZER;
 	ci->unit = vi->chunkformat & EROFS_CHUNK_FORMAT_INDEXES ?
 		sizeof(struct erofs_inode_chunk_index) :
@@ -144,16 +142,9 @@ static unsigned int erofs_entries_run(struct erofs_chunk_index *ci,
 	return i;
 }
 
-/* is it that no more is known, where no more than what is in memory is looked at? */
-static bool erofs_index_missing(struct erofs_chunk_index *ci, const void *entry)
-{
-	ci->missing = ci->cached && entry == ERR_PTR(-EAGAIN);
-	return ci->missing;
-}
-
 /*
- * Move *@chunk up to the first chunk below @end that is not like @hole, or to @end, or
- * to the first that nothing is known of.
+ * Move *@chunk up to the first chunk below @end that is not like @hole, or to @end.  An
+ * error is of the chunk that it stands at then, -EAGAIN if its entry is not in memory.
  */
 static int erofs_chunks_forward(struct erofs_chunk_index *ci, u64 *chunk,
 				u64 end, bool hole)
@@ -162,8 +153,6 @@ static int erofs_chunks_forward(struct erofs_chunk_index *ci, u64 *chunk,
 		void *entry = erofs_chunk_entry(ci, *chunk);
 		unsigned int nr, run;
 
-		if (erofs_index_missing(ci, entry))
-			break;
 		if (IS_ERR(entry))
 			return PTR_ERR(entry);
 		nr = min_t(u64, end - *chunk,
@@ -177,26 +166,21 @@ static int erofs_chunks_forward(struct erofs_chunk_index *ci, u64 *chunk,
 }
 
 /* lower *@chunk, but not below @first, as long as the chunk before it is known as a hole */
-static int erofs_chunks_backward(struct erofs_chunk_index *ci, u64 *chunk,
-				 u64 first)
+static void erofs_chunks_backward(struct erofs_chunk_index *ci, u64 *chunk,
+				  u64 first)
 {
 	while (*chunk > first) {
 		void *entry = erofs_chunk_entry(ci, *chunk - 1);
 
-		if (erofs_index_missing(ci, entry))
-			break;
-		if (IS_ERR(entry))
-			return PTR_ERR(entry);
-		if (!erofs_entry_is_hole(ci, entry))
+		if (IS_ERR(entry) || !erofs_entry_is_hole(ci, entry))
 			break;
 		--*chunk;
 	}
-	return 0;
 }
 
 /*
- * set *@end to the end of the hole that page @index lies in, or to @index if it
- * does not; *@end never grows
+ * Set *@end to the end of the hole that page @index lies in, or to @index if it does not;
+ * *@end never grows.  An error is one of that page: where one follows, the hole ends.
  */
 static int erofs_hole_end(struct erofs_chunk_index *ci, pgoff_t index,
 			  pgoff_t *end)
@@ -207,40 +191,35 @@ static int erofs_hole_end(struct erofs_chunk_index *ci, pgoff_t index,
 	err = erofs_chunks_forward(ci, &chunk, erofs_chunk_from_page(ci, *end),
 				   true);
 	/* past the last chunk the rest of its page is past the end of the file */
-	if (!err && chunk < ci->nr)
+	if (chunk < ci->nr)
 		*end = clamp_t(u64, (chunk << ci->bits) >> PAGE_SHIFT, index, *end);
-	return err;
+	return *end > index ? 0 : err;
 }
 
-/* set *@end to the first page from @index on that is a hole; *@end never grows */
-static int erofs_data_end(struct erofs_chunk_index *ci, pgoff_t index,
-			  pgoff_t *end)
+/*
+ * set *@end to the first page from @index on that is a hole, or that nothing can be said
+ * of; *@end never grows
+ */
+static void erofs_data_end(struct erofs_chunk_index *ci, pgoff_t index,
+			   pgoff_t *end)
 {
 	u64 chunk = erofs_chunk_of_page(ci, index);
-	int err;
 
 	while (index < *end) {
 		pgoff_t hole_end;
 
-		err = erofs_chunks_forward(ci, &chunk,
-					   erofs_chunk_from_page(ci, *end), false);
-		if (err)
-			return err;
+		erofs_chunks_forward(ci, &chunk, erofs_chunk_from_page(ci, *end), false);
 		index = erofs_page_from_chunk(ci, chunk);
 		if (index >= *end)
 			break;
 		/* this chunk is a hole, but are all of the page? */
 		hole_end = index + 1;
-		err = erofs_hole_end(ci, index, &hole_end);
-		if (err)
-			return err;
-		if (hole_end > index || ci->missing) {
+		if (erofs_hole_end(ci, index, &hole_end) || hole_end > index) {
 			*end = index;
 			break;
 		}
 		chunk = max(chunk + 1, erofs_chunk_of_page(ci, index));
 	}
-	return 0;
 }
 
 /* where the chunk of an entry is that is not a hole */
@@ -328,8 +307,9 @@ int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
 static int erofs_whole_chunks_run(struct erofs_chunk_index *ci, pgoff_t index,
 				  pgoff_t *end)
 {
-	u64 chunk = erofs_chunk_of_page(ci, index);
-	void *entry = erofs_chunk_entry(ci, chunk);
+	const u64 first = erofs_chunk_of_page(ci, index);
+	void *entry = erofs_chunk_entry(ci, first);
+	u64 chunk = first;
 	bool hole;
 	int err;
 
@@ -337,7 +317,7 @@ static int erofs_whole_chunks_run(struct erofs_chunk_index *ci, pgoff_t index,
 		return PTR_ERR(entry);
 	hole = erofs_entry_is_hole(ci, entry);
 	err = erofs_chunks_forward(ci, &chunk, erofs_chunk_from_page(ci, *end), hole);
-	if (err)
+	if (chunk == first)
 		return err;
 	if (chunk < ci->nr)
 		*end = min(*end, erofs_page_from_chunk(ci, chunk));
@@ -380,10 +360,8 @@ int erofs_hole_run_at(struct inode *inode, pgoff_t index, pgoff_t *end, bool cac
 	if (!ret && hole_end > index) {
 		*end = hole_end;
 		ret = 1;
-	} else if (ci.missing) {
-		ret = -EAGAIN;
 	} else if (!ret) {
-		ret = erofs_data_end(&ci, index + 1, end);
+		erofs_data_end(&ci, index + 1, end);
 	}
 	erofs_put_metabuf(&ci.buf);
 	return ret;
@@ -417,11 +395,8 @@ int erofs_hole_around(struct inode *inode, pgoff_t index, pgoff_t *first,
 		return err;
 	chunk = erofs_chunk_of_page(&ci, index);
 	err = erofs_hole_end(&ci, index, end);
-	if (ci.missing && *end == index) {
-		err = -EAGAIN;
-	} else if (!err && *end > index) {
-		err = erofs_chunks_backward(&ci, &chunk,
-					    erofs_chunk_of_page(&ci, *first));
+	if (!err && *end > index) {
+		erofs_chunks_backward(&ci, &chunk, erofs_chunk_of_page(&ci, *first));
 		*first = max_t(u64, *first, erofs_page_from_chunk(&ci, chunk));
 	}
 	erofs_put_metabuf(&ci.buf);

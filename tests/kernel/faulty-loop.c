@@ -22,6 +22,7 @@
 #include "sharing.h"
 
 #define CUT	4096	/* bytes that are left: the superblock */
+#define CHUNK	8	/* pages of FILE_NAME, as mkfs.erofs chooses */
 
 static char device[32];
 static int loop;
@@ -101,6 +102,75 @@ static int changed(void)
 	expect(!ioctl(loop, LOOP_CHANGE_FD, fd), "LOOP_CHANGE_FD: %s", strerror(errno));
 	close(fd);
 	return removed();
+}
+
+/*
+ * Where an image has the chunk index of FILE_NAME: entries of 8 bytes, the block in the upper
+ * half, and the first chunks of the file follow one another.  0 if it is not found.
+ */
+static off_t find_index(const char *image)
+{
+	static uint32_t words[1 << 16];
+	int fd = open(image, O_RDONLY);
+	const ssize_t n = read(fd, words, sizeof(words)) / 4;
+	ssize_t i;
+	size_t k;
+
+	close(fd);
+	for (i = 0; i + 2 * PAGES / CHUNK <= n; i += 2) {
+		for (k = 1; k < 40 / CHUNK; k++)
+			if (words[i + 2 * k + 1] != words[i + 1] + k * CHUNK)
+				break;
+		if (k == 40 / CHUNK)
+			return i * 4;
+	}
+	return 0;
+}
+
+static int ends_sooner(off_t index, const char *options)
+{
+	const off_t end = (index + 8 + 511) / 512 * 512;
+	const size_t left = (end - index) / 8 * CHUNK;	/* pages */
+	int fd;
+	size_t i, nr;
+
+	expect(left < 40, "the index at %lld has %zu pages before its sector ends",
+	       (long long)index, left);
+	expect(!attach(device, "a", options), "mount: %s", strerror(errno));
+	fd = open_at("a", FILE_NAME, 0);
+	expect(!truncate(file, end), "truncate: %s", strerror(errno));
+	expect(!ioctl(loop, LOOP_SET_CAPACITY), "LOOP_SET_CAPACITY: %s", strerror(errno));
+	for (i = 0; i < nr_ways; i++) {
+		expect(!ioctl(loop, BLKFLSBUF), "BLKFLSBUF: %s", strerror(errno));
+		posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		for (nr = 0; nr < PAGES; nr++) {
+			const int found = ask(&ways[i], fd, nr);
+
+			expect(found == (nr < left ? RIGHT : ways[i].error),
+			       "page %zu of %zu by %s: %s", nr, left, ways[i].name,
+			       answer_name(found));
+		}
+	}
+	close(fd);
+	clean_up();
+	return 0;
+}
+
+/* the device ends within a page of the chunk index: what is behind is not known */
+int index_ends_sooner(void)
+{
+	static const char * const options[] = { "device=/disk2", "chunk_share,device=/disk2" };
+	size_t i;
+
+	for (i = 0; i < sizeof(options) / sizeof(*options); i++) {
+		printf("# %s\n", options[i]);
+		file = "/tmp/next";
+		expect_ok(copy("/disk3", file));
+		loop = loop_of(file, LO_FLAGS_READ_ONLY, device, sizeof(device));
+		expect_ok(ends_sooner(find_index(file), options[i]));
+		close(loop);
+	}
+	return 0;
 }
 
 static void close_loop(void)

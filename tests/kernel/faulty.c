@@ -192,6 +192,7 @@ int main(int argc, char **argv)
 	add_faults(loop_faults, nr_loop_faults);
 	add_faults(file_faults, nr_file_faults);
 	add_case("tmpfs-is-refused", tmpfs_is_refused);
+	add_case("index-ends-sooner", index_ends_sooner);
 	add_modes("killed-readers", killed_readers);
 	add_modes("unmounted-readers", unmounted_readers);
 	add_modes("unmounted-readahead", unmounted_readahead);

@@ -141,6 +141,7 @@ int leave_all(struct scene *s);
 /* ---- faulty-waits.c: devices that do not answer yet; faulty-bytes.c: or wrongly ---- */
 
 int tmpfs_is_refused(void);		/* faulty-files.c */
+int index_ends_sooner(void);		/* faulty-loop.c */
 int killed_readers(const struct mode *mode);
 int unmounted_readers(const struct mode *mode);
 int unmounted_readahead(const struct mode *mode);
