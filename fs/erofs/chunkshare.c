@@ -330,13 +330,16 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 		run.nr = 1;
 		data = erofs_chunk_find(inode, vmf->pgoff, false, &run);
 	}
+	/* mlock() begins anew for ever while a fault gives up its lock: not for an error */
+	if (data == -EIO)
+		return VM_FAULT_SIGBUS;
 	/* nothing is mapped that could not be unmapped again */
 	if (data <= 0 || erofs_chunk_region_use(inode, vmf->pgoff, false))
 		return erofs_cached_fault(vmf);
 
 	mapping = run.file->f_mapping;
 	folio = filemap_get_folio(mapping, run.page);
-	/* mlock() begins anew for ever while a fault gives up its lock: not for an error */
+	/* the same of an error of the data */
 	if (IS_ERR(folio) && erofs_chunk_unreadable(file, &run))
 		return VM_FAULT_SIGBUS;
 	major = erofs_readahead_fault(vmf, folio);
@@ -378,8 +381,15 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 		return major | VM_FAULT_NOPAGE;
 	}
 	vmf->page = folio_file_page(folio, run.page);
+	if (PageHWPoison(vmf->page)) {
+		/* somebody maps it; the core would unmap it, and drop the folio */
+		folio_unlock(folio);
+		folio_put(folio);
+		vmf->page = NULL;
+		return major | VM_FAULT_HWPOISON;
+	}
 	if (folio_test_large(folio) && !(vmf->flags & FAULT_FLAG_WRITE) &&
-	    !userfaultfd_armed(vmf->vma) && !PageHWPoison(vmf->page)) {
+	    !userfaultfd_armed(vmf->vma)) {
 		/* the mark would keep it from being mapped, and so would the lock */
 		folio_clear_readahead(folio);
 		folio_unlock(folio);

@@ -18,7 +18,20 @@
 /* pages that fadvise() has read between two looks at signals */
 #define EROFS_CHUNK_STRETCH	512
 
+/*
+ * A large folio of which a page's memory has failed is lost: its pages would be handed out
+ * again, the bad one among them.  Of a small one memory failure keeps a reference itself.
+ * Reclaim comes without a reference that could be added to, and leaves those folios alone.
+ */
+static void erofs_chunk_free_folio(struct folio *folio)
+{
+	if (folio_test_large(folio) && folio_contain_hwpoisoned_page(folio) &&
+	    folio_ref_count(folio))
+		folio_get(folio);
+}
+
 const struct address_space_operations erofs_chunk_aops = {
+	.free_folio	= erofs_chunk_free_folio,
 	.migrate_folio	= filemap_migrate_folio,
 };
 
@@ -220,9 +233,7 @@ static bool erofs_chunk_failed(struct folio *folio, pgoff_t page)
  * @page: of it, by its place in the cache
  *
  * Memory failure could not: it does not find who maps the page, so that all who come would
- * get SIGBUS for good.  It keeps a reference of a small folio, and none of a large one that it
- * could not split, whose pages would be handed out again, the bad one among them: that gets
- * one here, and all of it is lost.
+ * get SIGBUS for good.
  * As the folio is locked, nobody begins to map it; if somebody does map it, it stays.
  *
  * Return: true if it was such a one, and is in the cache no more.
@@ -231,9 +242,20 @@ bool erofs_chunk_drop_failed(struct folio *folio, pgoff_t page)
 {
 	if (!erofs_chunk_failed(folio, page) || folio_mapped(folio))
 		return false;
-	if (folio_test_large(folio))
-		folio_get(folio);
 	/* of a regular file: this does not fail */
+	generic_error_remove_folio(folio->mapping, folio);
+	return true;
+}
+
+/*
+ * A large folio of which a part could not be read is dropped: each page is tried by
+ * itself.  Reading ahead may have put pages together of which one is behind the end of
+ * the device, or on a bad sector.
+ */
+static bool erofs_chunk_drop_unread(struct folio *folio)
+{
+	if (folio_test_uptodate(folio) || !folio_test_large(folio))
+		return false;
 	generic_error_remove_folio(folio->mapping, folio);
 	return true;
 }
@@ -270,9 +292,12 @@ struct folio *erofs_chunk_read_folio(struct file *file,
 			if (err)
 				break;
 			if (folio->mapping != mapping ||
-			    erofs_chunk_drop_failed(folio, run->page)) {
+			    erofs_chunk_drop_failed(folio, run->page) ||
+			    erofs_chunk_drop_unread(folio)) {
 				folio_unlock(folio);
 				folio_put(folio);
+				if (fatal_signal_pending(current))
+					return ERR_PTR(-EINTR);
 				continue;
 			}
 			if (folio_test_uptodate(folio)) {

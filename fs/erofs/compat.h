@@ -45,14 +45,14 @@ static inline struct folio *erofs_meta_folio_cached(struct address_space *mappin
 /* what @pos of a buffer's mapping holds, for the functions below */
 static inline void *erofs_buf_cached(struct erofs_buf *buf, erofs_off_t pos)
 {
-	struct folio *folio = erofs_meta_folio_cached(buf->mapping, pos >> PAGE_SHIFT);
+	struct folio *folio;
 
+	/* said before it is said that it would have to be read */
+	if (pos >= i_size_read(buf->mapping->host))
+		return ERR_PTR(-EIO);
+	folio = erofs_meta_folio_cached(buf->mapping, pos >> PAGE_SHIFT);
 	if (IS_ERR(folio))
 		return ERR_CAST(folio);
-	if (pos >= i_size_read(buf->mapping->host)) {
-		folio_put(folio);
-		return ERR_PTR(-EIO);
-	}
 	buf->page = folio_file_page(folio, pos >> PAGE_SHIFT);
 	buf->base = kmap_local_page(buf->page);
 	return buf->base + offset_in_page(pos);
@@ -97,6 +97,12 @@ static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp,
 	return filemap_alloc_folio(gfp, order);
 }
 
+/* where metadata is in the page cache of its buffer, bytes */
+static inline erofs_off_t erofs_buf_pos(struct erofs_buf *buf, erofs_off_t pos)
+{
+	return pos;
+}
+
 /* metadata of an inode is on the primary device */
 static inline int erofs_inode_metabuf(struct erofs_buf *buf, struct inode *inode)
 {
@@ -114,12 +120,6 @@ static inline int erofs_shared_xattr_metabuf(struct erofs_buf *buf,
 static inline void *erofs_inode_meta(struct erofs_buf *buf, erofs_off_t pos)
 {
 	return erofs_bread(buf, pos, EROFS_KMAP);
-}
-
-/* the page of its page cache that @pos is in */
-static inline pgoff_t erofs_inode_meta_index(struct erofs_buf *buf, erofs_off_t pos)
-{
-	return pos >> PAGE_SHIFT;
 }
 
 static inline bool erofs_inode_meta_cached(struct erofs_buf *buf, erofs_off_t pos)
@@ -248,6 +248,12 @@ static inline struct folio *erofs_filemap_alloc_folio(gfp_t gfp,
 	return filemap_alloc_folio(gfp, order, NULL);
 }
 
+/* where metadata is in the page cache of its buffer, bytes */
+static inline erofs_off_t erofs_buf_pos(struct erofs_buf *buf, erofs_off_t pos)
+{
+	return buf->off + pos;
+}
+
 /* metadata of an inode may be in the metabox, another inode */
 static inline int erofs_inode_metabuf(struct erofs_buf *buf, struct inode *inode)
 {
@@ -266,16 +272,10 @@ static inline void *erofs_inode_meta(struct erofs_buf *buf, erofs_off_t pos)
 	return erofs_bread(buf, pos, true);
 }
 
-/* the page of its page cache that @pos is in */
-static inline pgoff_t erofs_inode_meta_index(struct erofs_buf *buf, erofs_off_t pos)
-{
-	return (buf->off + pos) >> PAGE_SHIFT;
-}
-
 /* the cache of file-backed mounts' metadata cannot be read ahead */
 static inline bool erofs_inode_meta_cached(struct erofs_buf *buf, erofs_off_t pos)
 {
-	pos += buf->off;
+	pos = erofs_buf_pos(buf, pos);
 	return buf->mc || filemap_range_has_page(buf->mapping, pos, pos);
 }
 
@@ -285,7 +285,7 @@ static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
 {
 	struct file_ra_state ra;
 
-	pos += buf->off;
+	pos = erofs_buf_pos(buf, pos);
 	file_ra_state_init(&ra, buf->mapping);
 	page_cache_sync_readahead(buf->mapping, &ra, NULL, pos >> PAGE_SHIFT,
 				  min_t(unsigned long, nr, ra.ra_pages));
@@ -295,7 +295,7 @@ static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
 static inline void *erofs_inode_meta_cached_at(struct erofs_buf *buf,
 					       erofs_off_t pos)
 {
-	return erofs_buf_cached(buf, pos + buf->off);
+	return erofs_buf_cached(buf, erofs_buf_pos(buf, pos));
 }
 
 /* block addresses in a chunk index have 32 bits or 48 */

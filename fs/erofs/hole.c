@@ -97,10 +97,9 @@ static void erofs_chunk_index_readahead(struct erofs_chunk_index *ci,
 					   min_t(pgoff_t, last - index + 1, EROFS_INDEX_PART));
 }
 
-static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk)
+static void *erofs_chunk_entry_at(struct erofs_chunk_index *ci, erofs_off_t pos)
 {
-	erofs_off_t pos = ci->pos + chunk * ci->unit;
-	pgoff_t index = erofs_inode_meta_index(&ci->buf, pos);
+	const pgoff_t index = erofs_buf_pos(&ci->buf, pos) >> PAGE_SHIFT;
 
 	if (!ci->buf.page || ci->page != index) {
 		ci->page = index;
@@ -111,10 +110,35 @@ static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk)
 		/* a run is often asked for that ends in the next page of the index */
 		erofs_chunk_index_readahead(ci, pos);
 		/* what gets the page could not be killed while it waits */
-		if (erofs_wait_killable(ci->buf.mapping, index))
+		if (erofs_wait_killable(ci->buf.mapping, index)) {
+			erofs_put_metabuf(&ci->buf);
 			return ERR_PTR(-EINTR);
+		}
 	}
 	return erofs_inode_meta(&ci->buf, pos);
+}
+
+/*
+ * The entry of a chunk.  *@nr is lowered to how many there are from it on, in its page
+ * and before the end of the device, which may have become smaller.
+ */
+static void *erofs_chunk_entry(struct erofs_chunk_index *ci, u64 chunk, u64 *nr)
+{
+	erofs_off_t pos = ci->pos + chunk * ci->unit;
+	void *entry = erofs_chunk_entry_at(ci, pos);
+	erofs_off_t end;
+
+	if (IS_ERR(entry))
+		return entry;
+	pos = erofs_buf_pos(&ci->buf, pos);
+	end = min_t(erofs_off_t, i_size_read(ci->buf.mapping->host),
+		    round_up(pos + 1, (erofs_off_t)PAGE_SIZE));
+	if (end < pos + ci->unit) {
+		erofs_put_metabuf(&ci->buf);
+		return ERR_PTR(-EIO);
+	}
+	*nr = min_t(u64, *nr, (end - pos) / ci->unit);
+	return entry;
 }
 
 static bool erofs_entry_is_hole(struct erofs_chunk_index *ci, const void *entry)
@@ -150,13 +174,12 @@ static int erofs_chunks_forward(struct erofs_chunk_index *ci, u64 *chunk,
 				u64 end, bool hole)
 {
 	while (*chunk < end) {
-		void *entry = erofs_chunk_entry(ci, *chunk);
-		unsigned int nr, run;
+		u64 nr = end - *chunk;
+		void *entry = erofs_chunk_entry(ci, *chunk, &nr);
+		unsigned int run;
 
 		if (IS_ERR(entry))
 			return PTR_ERR(entry);
-		nr = min_t(u64, end - *chunk,
-			   (PAGE_SIZE - offset_in_page(entry)) / ci->unit);
 		run = erofs_entries_run(ci, entry, nr, hole);
 		*chunk += run;
 		if (run < nr)
@@ -170,7 +193,8 @@ static void erofs_chunks_backward(struct erofs_chunk_index *ci, u64 *chunk,
 				  u64 first)
 {
 	while (*chunk > first) {
-		void *entry = erofs_chunk_entry(ci, *chunk - 1);
+		u64 nr = 1;
+		void *entry = erofs_chunk_entry(ci, *chunk - 1, &nr);
 
 		if (IS_ERR(entry) || !erofs_entry_is_hole(ci, entry))
 			break;
@@ -272,8 +296,8 @@ int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	struct erofs_chunk_index ci;
 	pgoff_t pages, skip, run;
-	unsigned int i, nr;
-	u64 chunk;
+	unsigned int i;
+	u64 chunk, nr;
 	void *entry;
 	int ret;
 
@@ -283,12 +307,11 @@ int erofs_chunk_place(struct inode *inode, pgoff_t index, bool cached,
 	pages = 1UL << (ci.bits - PAGE_SHIFT);
 	chunk = erofs_chunk_of_page(&ci, index);
 	skip = index & (pages - 1);
-	entry = erofs_chunk_entry(&ci, chunk);
+	nr = min_t(u64, ci.nr - chunk, DIV_ROUND_UP(skip + place->nr, pages));
+	entry = erofs_chunk_entry(&ci, chunk, &nr);
 	if (IS_ERR(entry))
 		return PTR_ERR(entry);
 
-	nr = min3(ci.nr - chunk, (PAGE_SIZE - offset_in_page(entry)) / ci.unit,
-		  (u64)DIV_ROUND_UP(skip + place->nr, pages));
 	ret = !erofs_entry_is_hole(&ci, entry);
 	if (ret) {
 		erofs_entry_place(&ci, entry, &place->device_id, &place->block);
@@ -308,8 +331,8 @@ static int erofs_whole_chunks_run(struct erofs_chunk_index *ci, pgoff_t index,
 				  pgoff_t *end)
 {
 	const u64 first = erofs_chunk_of_page(ci, index);
-	void *entry = erofs_chunk_entry(ci, first);
-	u64 chunk = first;
+	u64 chunk = first, nr = 1;
+	void *entry = erofs_chunk_entry(ci, first, &nr);
 	bool hole;
 	int err;
 
