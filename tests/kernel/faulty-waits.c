@@ -6,10 +6,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -115,6 +117,53 @@ int killed_readers(const struct mode *mode)
 	expect_ok(ask_all(&s, false));
 	expect_ok(ask_all(&s, true));
 	return leave_all(&s);
+}
+
+#define SMALL		"/disk9"	/* an image with blocks and chunks of a quarter of a page */
+#define SMALL_FILE	"big"
+
+/* the page of the file that is the first with an entry in the second page of its index */
+static off_t index_goes_on(void)
+{
+	char text[32] = "";
+	int fd = open(in_folder("small.index"), O_RDONLY);
+	long pos;
+
+	pos = read(fd, text, sizeof(text) - 1) > 0 ? atol(text) : 0;
+	close(fd);
+	return (page - pos % page) / 4 / 4;
+}
+
+/* who looks up data that goes on in a page of the chunk index which does not come */
+int killed_at_the_index(void)
+{
+	const off_t at = index_goes_on() - 4;
+	const char *device = dm_create(SICK, "linear", sectors_of(SMALL), "%s 0", SMALL);
+	char buf[8 * page];
+	int fd, status;
+	pid_t pid;
+
+	/* no page of the index is read ahead */
+	fd = open(device, O_RDONLY);
+	expect(!ioctl(fd, BLKRASET, page / 512), "BLKRASET: %s", strerror(errno));
+	close(fd);
+	expect(!attach(device, "a", NULL), "mount: %s", strerror(errno));
+	fd = open_at("a", SMALL_FILE, 0);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	expect(pread(fd, buf, page, 0) == (ssize_t)page, "pread: %s", strerror(errno));
+	expect_ok(waits_now());
+	pid = fork();
+	if (!pid)
+		_exit(pread(fd, buf, sizeof(buf), at * page) < 0);
+	expect_ok(expect_wait(pid, "pread"));
+	kill(pid, SIGKILL);
+	status = expect_end(pid, "pread", &status);
+	expect_ok(dm_resume(SICK));
+	expect_ok(status);
+	close(fd);
+	expect_ok(leave("a"));
+	dm_remove(SICK);
+	return 0;
 }
 
 /* a mount that somebody waits on is busy; when it is left lazily, he gets his page */

@@ -15,7 +15,8 @@
  * What is in FOLDER says faulty.test.  /disk0 to /disk4 are the images "one", "two",
  * "base", "next" and "last", of which the last two have their data in "base"; /disk5 and
  * /disk6 are the hashes of "one" and "base", /disk7 an ext4 with copies of those two, and
- * /disk8 is empty.
+ * /disk8 is empty.  /disk9 is the image "small", with the chunk index of its file at the byte
+ * that small.index tells.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -194,6 +195,7 @@ int main(int argc, char **argv)
 	add_case("tmpfs-is-refused", tmpfs_is_refused);
 	add_case("index-ends-sooner", index_ends_sooner);
 	add_modes("killed-readers", killed_readers);
+	add_case("killed-at-the-index", killed_at_the_index);
 	add_modes("unmounted-readers", unmounted_readers);
 	add_modes("unmounted-readahead", unmounted_readahead);
 	add_modes("comes-and-goes", comes_and_goes);

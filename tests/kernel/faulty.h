@@ -143,6 +143,7 @@ int leave_all(struct scene *s);
 int tmpfs_is_refused(void);		/* faulty-files.c */
 int index_ends_sooner(void);		/* faulty-loop.c */
 int killed_readers(const struct mode *mode);
+int killed_at_the_index(void);
 int unmounted_readers(const struct mode *mode);
 int unmounted_readahead(const struct mode *mode);
 int comes_and_goes(const struct mode *mode);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * mount-erofs SOURCE DIR [OPTIONS] - mount(2) as it is: mount(8) would put a loop
- * device below an image that is a regular file.
+ * device below an image that is a regular file.  An error is told by its name.
  */
-#include <err.h>
+#define _GNU_SOURCE
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 
 int main(int argc, char **argv)
@@ -13,7 +15,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: mount-erofs SOURCE DIR [OPTIONS]\n");
 		return 2;
 	}
-	if (mount(argv[1], argv[2], "erofs", MS_RDONLY, argv[3]))
-		err(1, "mount %s", argv[1]);
-	return 0;
+	if (!mount(argv[1], argv[2], "erofs", MS_RDONLY, argv[3]))
+		return 0;
+	fprintf(stderr, "mount: %s\n", strerrorname_np(errno));
+	return 1;
 }
