@@ -41,7 +41,7 @@ static int erofs_deny_write_to(const struct erofs_device_info *dif, const char *
 	return err;
 }
 
-/* undo it for the devices before @end, or all */
+/* undo it for the devices before @end, or all; the devices of a super block stay the same */
 static void erofs_allow_write_until(struct super_block *sb,
 				    const struct erofs_device_info *end)
 {
@@ -50,13 +50,11 @@ static void erofs_allow_write_until(struct super_block *sb,
 	int id;
 
 	exe_file_allow_write_access(erofs_backing_file(&EROFS_SB(sb)->dif0));
-	down_read(&devs->rwsem);
 	idr_for_each_entry(&devs->tree, dif, id) {
 		if (dif == end)
 			break;
 		exe_file_allow_write_access(erofs_backing_file(dif));
 	}
-	up_read(&devs->rwsem);
 }
 
 /**
@@ -82,13 +80,11 @@ int erofs_deny_write(struct super_block *sb, struct fs_context *fc, const char *
 	err = erofs_deny_write_to(&sbi->dif0, fc->source, fc, option);
 	if (err)
 		return err;
-	down_read(&sbi->devs->rwsem);
 	idr_for_each_entry(&sbi->devs->tree, dif, id) {
 		err = erofs_deny_write_to(dif, dif->path, fc, option);
 		if (err)
 			break;
 	}
-	up_read(&sbi->devs->rwsem);
 	if (err)
 		erofs_allow_write_until(sb, dif);
 	else
