@@ -295,14 +295,15 @@ static int read_thrice(const char *name)
 }
 
 /* the sum of stalls for memory so far, of all processes */
-static int stalls(char *text, size_t size)
+static int stalls(unsigned long *some, unsigned long *full)
 {
-	int fd = open("/proc/pressure/memory", O_RDONLY);
-	ssize_t n = read(fd, text, size - 1);
+	FILE *f = fopen("/proc/pressure/memory", "r");
+	int n;
 
-	close(fd);
-	expect(n > 0, "/proc/pressure/memory");
-	text[n] = 0;
+	expect(f, "/proc/pressure/memory: %s", strerror(errno));
+	n = fscanf(f, "some %*s %*s %*s total=%lu full %*s %*s %*s total=%lu", some, full);
+	fclose(f);
+	expect(n == 2, "/proc/pressure/memory has %d numbers", n);
 	return 0;
 }
 
@@ -313,7 +314,7 @@ static int stalls(char *text, size_t size)
 static int stalls_end(void)
 {
 	static const char lru_gen[] = "/sys/kernel/mm/lru_gen/enabled";
-	char before[256], after[256];
+	unsigned long some[2], full[2];
 	long restored;
 	struct map m;
 	size_t at;
@@ -336,16 +337,16 @@ static int stalls_end(void)
 	restored = number_in(CGROUP "/memory.stat", "workingset_restore_file") - restored;
 	/* the sum is brought up to date every two seconds */
 	sleep(3);
-	expect_ok(stalls(before, sizeof(before)));
+	expect_ok(stalls(&some[0], &full[0]));
 	sleep(3);
-	expect_ok(stalls(after, sizeof(after)));
+	expect_ok(stalls(&some[1], &full[1]));
 	write_string("/sys/fs/cgroup/cgroup.procs", "0");
 	rmdir(CGROUP);
 	write_string(lru_gen, "y");
 	expect(restored > 16, "%ld pages had been in use", restored);
-	/* all but the averages */
-	expect(!strcmp(strstr(before, "total="), strstr(after, "total=")),
-	       "a stall goes on: %s, then %s", before, after);
+	expect(some[0] == some[1] && full[0] == full[1],
+	       "a stall goes on: %lu and %lu us, then %lu and %lu", some[0], full[0], some[1],
+	       full[1]);
 	return 0;
 }
 
