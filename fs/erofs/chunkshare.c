@@ -22,10 +22,11 @@
  * - Reverse mapping.  Who starts from the page (reclaim, migration, memory failure,
  *   idle tracking) looks for VMAs of the device's pseudo inode and finds none.  It sees
  *   by _mapcount that the page is mapped all the same, and leaves it: a page that is
- *   mapped is neither reclaimed nor moved.  For reclaim chunkshare_reclaim.c unmaps
- *   pages by the files' mappings first.  What has failed is dropped by the first fault
- *   that finds it mapped by nobody.  The pages are not allocated as movable, so
- *   that they pin down nothing that others rely upon to be moved.
+ *   mapped is neither reclaimed nor moved.  For reclaim they are unmapped by the
+ *   files' mappings first (chunkshare_reclaim.c, chunkshare_rmap.c).  What has failed
+ *   is dropped by the first fault that finds it mapped by nobody.  The pages are not
+ *   allocated as movable, so that they pin down nothing that others rely upon to be
+ *   moved.
  * - Large folios.  Where the file goes on is not where the device does.  A PMD-sized
  *   folio would be mapped as one all the same: folios stay below that size.  Those are
  *   mapped as far as both go on (erofs_map_cached()), by ->fault as well: Linux 7
@@ -139,6 +140,8 @@ int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
 	mutex_lock(&erofs_chunk_lock);
 	err = erofs_chunk_reclaim_get();
 	mutex_unlock(&erofs_chunk_lock);
+	if (err == -EOPNOTSUPP)
+		errorfc(fc, "chunk_share: not with cgroup.memory=nokmem, which stops its reclaim");
 	if (err)
 		goto err_allow;
 
@@ -184,10 +187,10 @@ void erofs_chunk_exit_sb(struct super_block *sb)
 	if (!cs)
 		return;
 	erofs_chunk_exit_sysfs(cs);
-	EROFS_SB(sb)->chunk_share = NULL;
-	/* they are evicted later, when there is nothing to take their regions from */
+	/* they are evicted later, when there is nothing to take their uses from */
 	erofs_chunk_forget_internal(EROFS_SB(sb)->packed_inode);
 	erofs_chunk_forget_internal(erofs_metabox_inode(EROFS_SB(sb)));
+	EROFS_SB(sb)->chunk_share = NULL;
 	wait_var_event(&cs->reads, !atomic_read(&cs->reads));
 	for (i = 0; i < cs->nr_devices; ++i)
 		if (cs->device[i].cache)
@@ -275,7 +278,7 @@ int erofs_chunk_find(struct inode *inode, pgoff_t index, bool cached,
 			}
 		}
 	}
-	run->file = device->cache->file;
+	run->cache = device->cache;
 	return 1;
 }
 
@@ -333,11 +336,10 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 	/* mlock() begins anew for ever while a fault gives up its lock: not for an error */
 	if (data == -EIO)
 		return VM_FAULT_SIGBUS;
-	/* nothing is mapped that could not be unmapped again */
-	if (data <= 0 || erofs_chunk_region_use(inode, vmf->pgoff, false))
+	if (data <= 0)
 		return erofs_cached_fault(vmf);
 
-	mapping = run.file->f_mapping;
+	mapping = erofs_chunk_mapping(&run);
 	folio = filemap_get_folio(mapping, run.page);
 	/* the same of an error of the data */
 	if (IS_ERR(folio) && erofs_chunk_unreadable(file, &run))
@@ -358,6 +360,11 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 			return vmf_error(PTR_ERR(folio));
 	}
 
+	/* nothing is mapped that could not be unmapped again */
+	if (erofs_chunk_use(inode, vmf->pgoff, &run, GFP_KERNEL_ACCOUNT)) {
+		folio_put(folio);
+		return major | VM_FAULT_OOM;
+	}
 	/* do not have others wait for the mm, who wait for no page */
 	if (!folio_trylock(folio)) {
 		if (erofs_chunk_unlock_fault(vmf, folio))
@@ -404,7 +411,7 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 /* how many pages from that of @run on are in one cached folio */
 static pgoff_t erofs_chunk_in_folio(const struct erofs_chunk_run *run)
 {
-	struct folio *folio = filemap_get_folio(run->file->f_mapping, run->page);
+	struct folio *folio = filemap_get_folio(erofs_chunk_mapping(run), run->page);
 	pgoff_t nr;
 
 	if (IS_ERR(folio))
@@ -488,8 +495,9 @@ vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 			start = vmf->pgoff;
 			continue;
 		}
-		if (data && erofs_chunk_region_mapped(inode, start))
-			ret |= erofs_map_cached(vmf, run.file, run.page, start, run.nr);
+		run.nr = min(run.nr, ALIGN(run.page + 1, EROFS_CHUNK_REGION) - run.page);
+		if (data && !erofs_chunk_use(inode, start, &run, GFP_NOWAIT | __GFP_ACCOUNT))
+			ret |= erofs_map_cached(vmf, run.cache->file, run.page, start, run.nr);
 		start += run.nr;
 	}
 	if (ret && miss)

@@ -10,9 +10,12 @@
 
 #ifdef CONFIG_EROFS_FS_CHUNK_SHARE
 
-/* pages of a file that are unmapped at a time: what one page table maps */
+/* pages of a region of a file, which one page table maps, and of a group of a cache */
 #define EROFS_CHUNK_REGION_BITS	(PMD_SHIFT - PAGE_SHIFT)
 #define EROFS_CHUNK_REGION	BIT(EROFS_CHUNK_REGION_BITS)
+
+/* unmapped pages that somebody maps again within so many jiffies came back at once */
+#define EROFS_CHUNK_AT_ONCE	HZ
 
 /* folios are smaller than what a PMD entry maps, see chunkshare.c; read() has large ones */
 #define EROFS_CHUNK_MAX_ORDER	8
@@ -37,7 +40,21 @@ struct erofs_chunk_cache {
 	struct list_head list;
 	unsigned int mounts;
 	struct file *file;	/* of the pseudo inode whose page cache they are in */
+	struct xarray groups;	/* of them, see chunkshare_rmap.c */
 };
+
+/* pages of a cache that are unmapped together */
+struct erofs_chunk_group {
+	struct erofs_chunk_cache *cache;
+	pgoff_t first;			/* of its pages */
+	spinlock_t lock;		/* of what follows */
+	struct list_head touched;	/* uses by regions of files that have mapped pages ... */
+	struct list_head idle;		/* ... and that have not, since they were unmapped */
+	struct list_head charges;	/* of cgroups, see chunkshare_reclaim.c */
+	unsigned long unmapped;		/* when that was, jiffies */
+};
+
+static_assert(EROFS_CHUNK_MAX_ORDER < EROFS_CHUNK_REGION_BITS);
 
 /* how a mount numbers a device */
 struct erofs_chunk_device {
@@ -50,19 +67,24 @@ struct erofs_chunk_device {
 struct erofs_chunk_share {
 	struct kobject *kobj;
 	atomic_t reads;		/* in flight */
-	atomic_long_t unmapped;	/* regions */
+	atomic_long_t unmapped;	/* times that pages of a region were */
 	unsigned int nr_devices;
 	struct erofs_chunk_device device[];	/* by device_id */
 };
 
 /* where pages of a file are */
 struct erofs_chunk_run {
-	struct file *file;		/* of the device's cache */
+	struct erofs_chunk_cache *cache;	/* of the device */
 	pgoff_t page;			/* of that */
 	pgoff_t nr;
 	unsigned int device_id;		/* as erofs_map_dev() takes it ... */
 	erofs_off_t pos;		/* ... with this position, bytes */
 };
+
+static inline struct address_space *erofs_chunk_mapping(const struct erofs_chunk_run *run)
+{
+	return run->cache->file->f_mapping;
+}
 
 static inline struct erofs_chunk_share *erofs_chunk_share(struct inode *inode)
 {
@@ -109,8 +131,15 @@ int erofs_chunk_fadvise(struct file *file, loff_t pos, loff_t len, int advice);
 
 int erofs_chunk_reclaim_get(void);
 void erofs_chunk_reclaim_put(void);
-bool erofs_chunk_region_mapped(struct inode *inode, pgoff_t index);
-int erofs_chunk_region_use(struct inode *inode, pgoff_t index, bool read);
+int erofs_chunk_charge(struct erofs_chunk_cache *cache, struct folio *folio, gfp_t gfp);
+void erofs_chunk_drop_groups(struct erofs_chunk_cache *cache);
+
+struct erofs_chunk_group *erofs_chunk_get_group(struct erofs_chunk_cache *cache, pgoff_t page,
+						gfp_t gfp);
+int erofs_chunk_use(struct inode *inode, pgoff_t index, const struct erofs_chunk_run *run,
+		    gfp_t gfp);
+void erofs_chunk_unmap(struct erofs_chunk_group *group, const unsigned long *pages,
+		       bool touched);
 void erofs_chunk_evict_inode(struct inode *inode);
 #else
 #define erofs_chunk_fadvise	NULL

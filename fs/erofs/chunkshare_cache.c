@@ -209,6 +209,7 @@ struct erofs_chunk_cache *erofs_chunk_get_cache(struct block_device *bdev,
 		mutex_unlock(&erofs_chunk_caches_lock);
 		goto err_free;
 	}
+	xa_init_flags(&cache->groups, XA_FLAGS_ACCOUNT);
 	cache->mounts = 1;
 	list_add(&cache->list, &erofs_chunk_caches);
 	mutex_unlock(&erofs_chunk_caches_lock);
@@ -232,6 +233,7 @@ void erofs_chunk_put_cache(struct erofs_chunk_cache *cache)
 		list_del(&cache->list);
 		/* now, not when the file gets to be freed */
 		truncate_inode_pages(cache->file->f_mapping, 0);
+		erofs_chunk_drop_groups(cache);
 		fput(cache->file);
 		simple_release_fs(&erofs_chunk_mnt, &erofs_chunk_mnt_users);
 		kfree(cache);

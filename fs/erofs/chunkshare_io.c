@@ -115,6 +115,25 @@ static void erofs_chunk_add(struct erofs_chunk_reader *rd, struct folio *folio,
 	rd->next = folio_next_index(folio);
 }
 
+/* a new folio, which who pays for it can have back */
+static struct folio *erofs_chunk_new_folio(const struct erofs_chunk_run *run, pgoff_t page,
+					   pgoff_t nr, unsigned int max_order, gfp_t gfp)
+{
+	struct address_space *mapping = erofs_chunk_mapping(run);
+	struct folio *folio = erofs_new_folio(mapping, page, nr, max_order, gfp);
+	int err;
+
+	if (IS_ERR(folio))
+		return folio;
+	err = erofs_chunk_charge(run->cache, folio, gfp);
+	if (!err)
+		return folio;
+	generic_error_remove_folio(mapping, folio);
+	folio_unlock(folio);
+	folio_put(folio);
+	return ERR_PTR(err);
+}
+
 /*
  * Begin to read what is not there yet of a run.  The mark is for page @mark of it, or the
  * first one from there on that is not there.  Returns @mark, as it is then.
@@ -122,7 +141,7 @@ static void erofs_chunk_add(struct erofs_chunk_reader *rd, struct folio *folio,
 static pgoff_t erofs_chunk_read_run(struct file *file, const struct erofs_chunk_run *run,
 				    pgoff_t mark)
 {
-	struct address_space *mapping = run->file->f_mapping;
+	struct address_space *mapping = erofs_chunk_mapping(run);
 	const gfp_t gfp = readahead_gfp_mask(mapping);
 	const pgoff_t end = run->page + run->nr;
 	struct erofs_chunk_reader rd;
@@ -142,8 +161,7 @@ static pgoff_t erofs_chunk_read_run(struct file *file, const struct erofs_chunk_
 			page = next;
 			continue;
 		}
-		folio = erofs_new_folio(mapping, page, end - page,
-					EROFS_CHUNK_MAX_ORDER, gfp);
+		folio = erofs_chunk_new_folio(run, page, end - page, EROFS_CHUNK_MAX_ORDER, gfp);
 		if (IS_ERR(folio)) {
 			if (PTR_ERR(folio) != -EEXIST)
 				break;
@@ -189,7 +207,7 @@ pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 		};
 		int data = erofs_chunk_find(inode, index, cached, &run);
 
-		if (data < 0 || (data && erofs_chunk_region_use(inode, index, true)))
+		if (data < 0)
 			break;
 		/* so that folios do not get smaller to the end of each request */
 		run.nr = min(run.nr, !data ? part :
@@ -271,15 +289,15 @@ static bool erofs_chunk_drop_unread(struct folio *folio)
 struct folio *erofs_chunk_read_folio(struct file *file,
 				     const struct erofs_chunk_run *run)
 {
-	struct address_space *mapping = run->file->f_mapping;
+	struct address_space *mapping = erofs_chunk_mapping(run);
 	struct folio *folio;
 	int err;
 
 	for (;;) {
 		folio = filemap_get_folio(mapping, run->page);
 		if (IS_ERR(folio)) {
-			folio = erofs_new_folio(mapping, run->page, 1, 0,
-						mapping_gfp_mask(mapping));
+			folio = erofs_chunk_new_folio(run, run->page, 1, 0,
+						      mapping_gfp_mask(mapping));
 			if (PTR_ERR_OR_ZERO(folio) == -EEXIST)
 				continue;
 			if (IS_ERR(folio))
@@ -354,7 +372,7 @@ static struct folio *erofs_chunk_read_next(struct file *file,
 					   const struct erofs_chunk_run *run,
 					   pgoff_t index, pgoff_t first, pgoff_t end)
 {
-	struct folio *folio = filemap_get_folio(run->file->f_mapping, run->page);
+	struct folio *folio = filemap_get_folio(erofs_chunk_mapping(run), run->page);
 
 	erofs_readahead_read(file, folio, index, first, end);
 	if (!IS_ERR(folio)) {
@@ -474,7 +492,7 @@ static void erofs_chunk_advise(struct file *file, pgoff_t index, pgoff_t end,
 		if (data && need)
 			erofs_chunk_readahead(file, index, run.nr, ULONG_MAX, false);
 		else if (data)
-			invalidate_mapping_pages(run.file->f_mapping, run.page,
+			invalidate_mapping_pages(erofs_chunk_mapping(&run), run.page,
 						 run.page + run.nr - 1);
 		index += run.nr;
 		cond_resched();

@@ -3,297 +3,379 @@
  * Giving back pages that are mapped.
  *
  * Reclaim cannot unmap a page of a device's cache (see chunkshare.c), so it is done
- * for it: when memory is short, parts of the files' mappings are unmapped in turn.
- * Zapping a PTE hands its accessed bit to the folio, which is then page cache that
- * nobody maps, with its age known: reclaim takes what was not used, and what was comes
- * back with a fault that needs no I/O.  Private copies stay where they are.
+ * for it: when memory is short, pages are unmapped first.  Zapping a PTE hands its accessed
+ * bit to the folio, which is then page cache that nobody maps, with its age known: reclaim
+ * takes what was not used, and what was comes back with a fault that needs no I/O.
+ * Private copies stay where they are.
  *
- * The parts are regions, what one page table maps.  A region is known from the first
- * time that its pages were read or mapped until its inode is evicted.  It is on the
- * list of the memory cgroup that read pages of it last, to which they are charged, and
- * so pressure in a cgroup unmaps what the cgroup pays for.  Pages may be charged to one
- * cgroup and mapped by others through their own files: when the regions of a cgroup
- * under pressure are all unmapped, those of all are unmapped in turn.
+ * Who is charged for a page gets it back, whoever maps it, and nobody else loses one for
+ * that.  A memory cgroup that is charged for pages of a group (chunkshare_rmap.c) has a
+ * charge for it, one for each node that pages are on, from when the first was added to the
+ * cache.  It is on the cgroup's list of the node, and is its memory, too.  If the cgroup or
+ * the node is short of memory, those pages of the group are unmapped that are charged to the
+ * cgroup, by what their folios say, in all files.  When none is cached, the charge goes.
  *
- * Regions that are locked in memory (mlock) by anybody are left alone.
+ * The charges of a cgroup that is removed go to its parent with the list, and so do the
+ * pages that are charged to it.
+ *
+ * Others may map pages anew before reclaim gets to them, many by one fault.  So what is
+ * found mapped again so soon is dropped at once, and who wants it pays for it.
  */
 #include <linux/list_lru.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
-#include <linux/rwsem.h>
+#include <linux/sched/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 #include "compat.h"
 #include "chunkshare.h"
 
-struct erofs_chunk_region {
-	struct inode *inode;
-	pgoff_t index;		/* of its first page */
-	u64 memcg;		/* id of the cgroup, which no later one gets */
-	u8 looks;		/* times that it is to be unmapped, see below */
-	struct list_head lru;	/* of its cgroup */
-	struct list_head all;
+struct erofs_chunk_charge {
+	struct erofs_chunk_group *group;
+	struct list_head of_group;
+	struct list_head lru;	/* of the cgroup, on the node */
+	u64 memcg;		/* see erofs_chunk_memcg_id() */
+	int nid;		/* of the node */
+	bool young;		/* a page was added since it was looked at */
 };
 
-/* regions unmapped at a time */
+/* groups that are looked at in one go */
 #define EROFS_CHUNK_BATCH	16
 
-/*
- * A fault notes that its region is mapped before its PTE is there.  If the region is
- * unmapped in between, the PTE stays, for the second look to find.
- */
-#define EROFS_CHUNK_LOOKS	2
-
-static struct kmem_cache *erofs_chunk_region_cachep;
+static struct kmem_cache *erofs_chunk_charge_cachep;
 static struct shrinker *erofs_chunk_shrinker;
 static struct list_lru erofs_chunk_lru;
 static unsigned int erofs_chunk_reclaim_users;
 
-static LIST_HEAD(erofs_chunk_all);
-static DEFINE_SPINLOCK(erofs_chunk_all_lock);
+/* held by who looks at a group that a list has led to; whose cache goes waits for it */
+DEFINE_STATIC_SRCU(erofs_chunk_srcu);
 
-/*
- * Held to read by who unmaps regions, without waiting for it, and to write by who
- * replaces or frees them.  Faults only find regions, look at @memcg and set @looks, under
- * RCU, while one may become another's: such a one is unmapped once more than it has to be,
- * or is replaced.
- */
-static DECLARE_RWSEM(erofs_chunk_reclaim_sem);
-
-/* ---- regions ---- */
-
-static void erofs_chunk_note(struct erofs_chunk_region *region)
-{
-	if (READ_ONCE(region->looks) != EROFS_CHUNK_LOOKS)
-		WRITE_ONCE(region->looks, EROFS_CHUNK_LOOKS);
-}
-
-/* the regions of an inode; NULL if there is no memory for the first */
-static struct xarray *erofs_chunk_regions(struct inode *inode)
-{
-	struct xarray **where = &EROFS_I(inode)->chunk_regions;
-	struct xarray *regions, *old;
-
-	/* pairs with the cmpxchg() of who has set it up */
-	regions = smp_load_acquire(where);
-	if (regions)
-		return regions;
-	regions = kmalloc(sizeof(*regions), GFP_KERNEL_ACCOUNT);
-	if (!regions)
-		return NULL;
-	xa_init(regions);
-	old = cmpxchg(where, NULL, regions);
-	if (!old)
-		return regions;
-	kfree(regions);
-	return old;
-}
-
-/**
- * erofs_chunk_region_mapped - note that a page of a region that is known is mapped
- * @inode: of a shared file
- * @index: a page of it
- *
- * Context: does not sleep.
- * Return: false if the region is not known.
- */
-bool erofs_chunk_region_mapped(struct inode *inode, pgoff_t index)
-{
-	struct erofs_chunk_region *region = NULL;
-	struct xarray *regions;
-
-	/* pairs with the cmpxchg() of erofs_chunk_regions() */
-	regions = smp_load_acquire(&EROFS_I(inode)->chunk_regions);
-	rcu_read_lock();
-	if (regions)
-		region = xa_load(regions, index >> EROFS_CHUNK_REGION_BITS);
-	if (region)
-		erofs_chunk_note(region);
-	rcu_read_unlock();
-	return region;
-}
-
-static u64 erofs_chunk_memcg(void)
-{
-	u64 id = 0;
+/* ---- charges ---- */
 
 #ifdef CONFIG_MEMCG
+/* a number that no other has, not even one of the same cgroup, which can have several in turn */
+static u64 erofs_chunk_memcg_id(struct mem_cgroup *memcg)
+{
+	return memcg ? memcg->css.serial_nr + 1 : 0;
+}
+
+/* the cgroup that is charged for a folio, with a reference, or NULL */
+static struct mem_cgroup *erofs_chunk_memcg_get(struct folio *folio)
+{
+	struct mem_cgroup *memcg;
+
+	if (mem_cgroup_disabled())
+		return NULL;
 	rcu_read_lock();
-	if (!mem_cgroup_disabled())
-		id = cgroup_id(mem_cgroup_from_task(current)->css.cgroup);
+	/* of one that is about to be freed its parent has the folio by now */
+	do
+		memcg = folio_memcg(folio);
+	while (memcg && !css_tryget(&memcg->css));
 	rcu_read_unlock();
+	return memcg;
+}
+
+/*
+ * Does a list of @memcg lead to folios that are charged to @charged?  To itself, or to a
+ * cgroup below it that was removed.
+ */
+static bool erofs_chunk_memcg_pays(struct mem_cgroup *memcg, struct mem_cgroup *charged)
+{
+	if (!memcg || charged == memcg)
+		return true;
+	if (!charged)
+		return !parent_mem_cgroup(memcg);
+	return css_is_dying(&charged->css) && mem_cgroup_is_descendant(charged, memcg);
+}
+
+/* are cgroups charged, and do their lists lead nowhere? */
+static bool erofs_chunk_no_lists(void)
+{
+	return !mem_cgroup_disabled() && !erofs_chunk_lru.memcg_aware;
+}
+#else
+static u64 erofs_chunk_memcg_id(struct mem_cgroup *memcg)
+{
+	return 0;
+}
+
+static struct mem_cgroup *erofs_chunk_memcg_get(struct folio *folio)
+{
+	return NULL;
+}
+
+static bool erofs_chunk_memcg_pays(struct mem_cgroup *memcg, struct mem_cgroup *charged)
+{
+	return true;
+}
+
+static bool erofs_chunk_no_lists(void)
+{
+	return false;
+}
 #endif
-	return id;
+
+/* an object that list_lru_add_obj() puts onto the list of @memcg and @nid, or of another node */
+static struct erofs_chunk_charge *erofs_chunk_alloc_charge(struct mem_cgroup *memcg, int nid,
+							   gfp_t gfp)
+{
+	struct mem_cgroup *old = set_active_memcg(memcg);
+	struct erofs_chunk_charge *charge, *there;
+
+	/* makes the lists of the cgroup as well */
+	charge = kmem_cache_alloc_lru(erofs_chunk_charge_cachep, &erofs_chunk_lru, gfp);
+	if (charge && page_to_nid(virt_to_page(charge)) != nid) {
+		/* with memory that is elsewhere it would be looked for there */
+		there = kmem_cache_alloc_node(erofs_chunk_charge_cachep, gfp, nid);
+		if (there) {
+			kmem_cache_free(erofs_chunk_charge_cachep, charge);
+			charge = there;
+		}
+	}
+	set_active_memcg(old);
+	return charge;
 }
 
-/* under erofs_chunk_reclaim_sem */
-static void erofs_chunk_remove(struct erofs_chunk_region *region)
+/* under the lock of the group */
+static bool erofs_chunk_find_charge(struct erofs_chunk_group *group, u64 memcg, int nid)
 {
-	list_lru_del_obj(&erofs_chunk_lru, &region->lru);
-	spin_lock(&erofs_chunk_all_lock);
-	list_del(&region->all);
-	spin_unlock(&erofs_chunk_all_lock);
-	kmem_cache_free(erofs_chunk_region_cachep, region);
+	struct erofs_chunk_charge *charge;
+
+	list_for_each_entry(charge, &group->charges, of_group)
+		if (charge->memcg == memcg && charge->nid == nid) {
+			charge->young = true;
+			return true;
+		}
+	return false;
 }
 
-/* make a region, in place of the one there, that belongs to the current cgroup */
-static int erofs_chunk_region_make(struct inode *inode, struct xarray *regions,
-				   unsigned long nr)
+static int erofs_chunk_add_charge(struct erofs_chunk_group *group, struct mem_cgroup *memcg,
+				  int nid, gfp_t gfp)
 {
-	struct erofs_chunk_region *region, *old;
-	int err;
+	struct erofs_chunk_charge *charge = erofs_chunk_alloc_charge(memcg, nid, gfp);
+	bool found;
 
-	/* nothing is allocated with the semaphore held: eviction needs it */
-	err = xa_reserve(regions, nr, GFP_KERNEL_ACCOUNT);
-	if (err)
-		return err;
-	region = kmem_cache_alloc_lru(erofs_chunk_region_cachep, &erofs_chunk_lru,
-				      GFP_KERNEL);
-	if (!region)
+	if (!charge)
 		return -ENOMEM;
-	region->inode = inode;
-	region->index = nr << EROFS_CHUNK_REGION_BITS;
-	INIT_LIST_HEAD(&region->lru);
-	/* who has found what it was before may be looking */
-	WRITE_ONCE(region->memcg, erofs_chunk_memcg());
-	WRITE_ONCE(region->looks, EROFS_CHUNK_LOOKS);
-	down_write(&erofs_chunk_reclaim_sem);
-	old = xa_store(regions, nr, region, GFP_NOWAIT);
-	list_lru_add_obj(&erofs_chunk_lru, &region->lru);
-	spin_lock(&erofs_chunk_all_lock);
-	list_add_tail(&region->all, &erofs_chunk_all);
-	spin_unlock(&erofs_chunk_all_lock);
-	if (old)
-		erofs_chunk_remove(old);
-	up_write(&erofs_chunk_reclaim_sem);
+	charge->group = group;
+	charge->memcg = erofs_chunk_memcg_id(memcg);
+	charge->nid = nid;
+	charge->young = true;
+	INIT_LIST_HEAD(&charge->lru);
+	spin_lock(&group->lock);
+	found = erofs_chunk_find_charge(group, charge->memcg, nid);
+	if (!found) {
+		list_add_tail(&charge->of_group, &group->charges);
+		list_lru_add_obj(&erofs_chunk_lru, &charge->lru);
+	}
+	spin_unlock(&group->lock);
+	if (found)
+		kmem_cache_free(erofs_chunk_charge_cachep, charge);
 	return 0;
 }
 
 /**
- * erofs_chunk_region_use - see to it that the region of a page is known
- * @inode: of a shared file
- * @index: the page
- * @read: that it is going to be read, and charged, and not mapped
+ * erofs_chunk_charge - see to it that who pays for a folio can have it back
+ * @cache: that the folio was added to
+ * @folio: the folio, locked
+ * @gfp: how it was allocated
  *
+ * Context: may sleep.
  * Return: 0 or -ENOMEM.
  */
-int erofs_chunk_region_use(struct inode *inode, pgoff_t index, bool read)
+int erofs_chunk_charge(struct erofs_chunk_cache *cache, struct folio *folio, gfp_t gfp)
 {
-	const unsigned long nr = index >> EROFS_CHUNK_REGION_BITS;
-	struct xarray *regions = erofs_chunk_regions(inode);
-	const u64 memcg = erofs_chunk_memcg();
-	struct erofs_chunk_region *region;
+	struct erofs_chunk_group *group;
+	struct mem_cgroup *memcg;
 	bool known;
+	int err = 0;
 
-	if (!regions)
+	gfp |= __GFP_ACCOUNT;
+	group = erofs_chunk_get_group(cache, folio->index, gfp);
+	if (!group)
 		return -ENOMEM;
-	rcu_read_lock();
-	region = xa_load(regions, nr);
-	known = region && (!read || READ_ONCE(region->memcg) == memcg);
-	if (known && !read)
-		erofs_chunk_note(region);
-	rcu_read_unlock();
-	return known ? 0 : erofs_chunk_region_make(inode, regions, nr);
+	memcg = erofs_chunk_memcg_get(folio);
+	spin_lock(&group->lock);
+	known = erofs_chunk_find_charge(group, erofs_chunk_memcg_id(memcg), folio_nid(folio));
+	spin_unlock(&group->lock);
+	if (!known)
+		err = erofs_chunk_add_charge(group, memcg, folio_nid(folio), gfp);
+	mem_cgroup_put(memcg);
+	return err;
 }
 
 /**
- * erofs_chunk_evict_inode - forget the regions of an inode
- * @inode: any inode, which no one uses
+ * erofs_chunk_drop_groups - free what there is of a cache's groups
+ * @cache: a cache of which no file is left
  */
-void erofs_chunk_evict_inode(struct inode *inode)
+void erofs_chunk_drop_groups(struct erofs_chunk_cache *cache)
 {
-	struct xarray *regions = EROFS_I(inode)->chunk_regions;
-	struct erofs_chunk_region *region;
+	struct erofs_chunk_charge *charge, *next;
+	struct erofs_chunk_group *group;
+	LIST_HEAD(charges);
 	unsigned long nr;
 
-	if (!regions)
-		return;
-	down_write(&erofs_chunk_reclaim_sem);
-	xa_for_each(regions, nr, region)
-		erofs_chunk_remove(region);
-	up_write(&erofs_chunk_reclaim_sem);
-	xa_destroy(regions);
-	kfree(regions);
-	EROFS_I(inode)->chunk_regions = NULL;
-}
-
-/* ---- unmapping ---- */
-
-/* has somebody locked a part of [@first, @first + @nr) in memory? */
-static bool erofs_chunk_locked(struct address_space *mapping, pgoff_t first,
-			       pgoff_t nr)
-{
-	struct vm_area_struct *vma, *next;
-	bool locked = false;
-
-	i_mmap_lock_read(mapping);
-	rbtree_postorder_for_each_entry_safe(vma, next, &mapping->i_mmap.rb_root,
-					     shared.rb) {
-		/* changes without our lock: who locks now may come too late, as for reclaim */
-		if ((READ_ONCE(vma->vm_flags) & VM_LOCKED) && vma->vm_pgoff < first + nr &&
-		    vma->vm_pgoff + vma_pages(vma) > first) {
-			locked = true;
-			break;
-		}
+	xa_for_each(&cache->groups, nr, group) {
+		spin_lock(&group->lock);
+		list_for_each_entry(charge, &group->charges, of_group)
+			list_lru_del_obj(&erofs_chunk_lru, &charge->lru);
+		list_splice_init(&group->charges, &charges);
+		spin_unlock(&group->lock);
+		cond_resched();
 	}
-	i_mmap_unlock_read(mapping);
-	return locked;
+	synchronize_srcu(&erofs_chunk_srcu);
+	list_for_each_entry_safe(charge, next, &charges, of_group) {
+		kmem_cache_free(erofs_chunk_charge_cachep, charge);
+		cond_resched();
+	}
+	xa_for_each(&cache->groups, nr, group) {
+		kfree(group);
+		cond_resched();
+	}
+	xa_destroy(&cache->groups);
 }
 
-static void erofs_chunk_unmap(struct erofs_chunk_region *region)
-{
-	struct address_space *mapping = region->inode->i_mapping;
+/* ---- reclaim ---- */
 
-	if (!mapping_mapped(mapping) ||
-	    erofs_chunk_locked(mapping, region->index, EROFS_CHUNK_REGION))
-		return;
-	unmap_mapping_pages(mapping, region->index, EROFS_CHUNK_REGION, false);
-	atomic_long_inc(&erofs_chunk_share(region->inode)->unmapped);
-}
-
-struct erofs_chunk_batch {
-	struct erofs_chunk_region *region[EROFS_CHUNK_BATCH];
-	unsigned int nr;
-	unsigned int idle;	/* regions seen that were not mapped */
+/* a charge that was found, if it is there still: it may be gone, or be another */
+struct erofs_chunk_found {
+	struct erofs_chunk_group *group;
+	struct erofs_chunk_charge *charge;
 };
 
-static void erofs_chunk_take(struct erofs_chunk_batch *batch,
-			     struct erofs_chunk_region *region)
-{
-	const u8 looks = READ_ONCE(region->looks);
-
-	if (!looks) {
-		++batch->idle;
-		return;
-	}
-	WRITE_ONCE(region->looks, looks - 1);
-	batch->region[batch->nr++] = region;
-}
+struct erofs_chunk_batch {
+	struct erofs_chunk_found found[EROFS_CHUNK_BATCH];
+	unsigned int nr;
+};
 
 static DEFINE_LRU_ISOLATE(erofs_chunk_isolate, item, arg)
 {
-	erofs_chunk_take(arg, list_entry(item, struct erofs_chunk_region, lru));
+	struct erofs_chunk_charge *charge = list_entry(item, struct erofs_chunk_charge, lru);
+	struct erofs_chunk_batch *batch = arg;
+
+	batch->found[batch->nr++] = (struct erofs_chunk_found) { charge->group, charge };
 	return LRU_ROTATE;
 }
 
-/* regions of all cgroups, in turn, at most @nr, until the batch is full */
-static void erofs_chunk_take_any(struct erofs_chunk_batch *batch, unsigned long nr)
+/* under the lock of the group */
+static void erofs_chunk_free_charge(struct erofs_chunk_charge *charge)
 {
-	struct erofs_chunk_region *region;
-
-	spin_lock(&erofs_chunk_all_lock);
-	while (nr-- && batch->nr < EROFS_CHUNK_BATCH) {
-		region = list_first_entry_or_null(&erofs_chunk_all,
-						  struct erofs_chunk_region, all);
-		if (!region)
-			break;
-		list_move_tail(&region->all, &erofs_chunk_all);
-		erofs_chunk_take(batch, region);
-	}
-	spin_unlock(&erofs_chunk_all_lock);
+	list_del(&charge->of_group);
+	list_lru_del_obj(&erofs_chunk_lru, &charge->lru);
+	kmem_cache_free(erofs_chunk_charge_cachep, charge);
 }
 
-/* what is counted are pages, as many as the regions may have */
+/* a charge that came with the list of a cgroup that was removed is one of @memcg now */
+static bool erofs_chunk_inherit(struct erofs_chunk_group *group,
+				struct erofs_chunk_charge *charge, struct mem_cgroup *memcg)
+{
+	const u64 id = erofs_chunk_memcg_id(memcg);
+
+	if (charge->memcg == id)
+		return true;
+	if (erofs_chunk_find_charge(group, id, charge->nid))
+		return false;
+	charge->memcg = id;
+	return true;
+}
+
+/*
+ * Begin to look at a charge of @memcg, which is not young any more, or end it, if nothing
+ * was @cached: then it goes, if it is not young again.
+ */
+static void erofs_chunk_look(const struct erofs_chunk_found *found, struct mem_cgroup *memcg,
+			     bool cached)
+{
+	struct erofs_chunk_group *group = found->group;
+	struct erofs_chunk_charge *charge;
+
+	spin_lock(&group->lock);
+	list_for_each_entry(charge, &group->charges, of_group) {
+		if (charge != found->charge)
+			continue;
+		if ((!cached && !charge->young) || !erofs_chunk_inherit(group, charge, memcg))
+			erofs_chunk_free_charge(charge);
+		else
+			charge->young = false;
+		break;
+	}
+	spin_unlock(&group->lock);
+}
+
+/* pages of a group that are mapped and charged to @memcg; false if none is cached that is */
+static bool erofs_chunk_mapped(const struct erofs_chunk_group *group,
+			       struct mem_cgroup *memcg, unsigned long *pages)
+{
+	struct address_space *mapping = group->cache->file->f_mapping;
+	pgoff_t index = group->first, last = index + EROFS_CHUNK_REGION - 1;
+	struct folio_batch fbatch;
+	bool cached = false;
+	unsigned int i;
+
+	bitmap_zero(pages, EROFS_CHUNK_REGION);
+	folio_batch_init(&fbatch);
+	while (filemap_get_folios(mapping, &index, last, &fbatch)) {
+		rcu_read_lock();
+		for (i = 0; i < folio_batch_count(&fbatch); ++i) {
+			struct folio *folio = fbatch.folios[i];
+			struct mem_cgroup *charged = folio_memcg(folio);
+
+			/* for a moment nobody is charged for one that is migrated */
+			cached |= !charged;
+			if (!erofs_chunk_memcg_pays(memcg, charged))
+				continue;
+			cached = true;
+			/* folios are smaller than groups */
+			if (folio_mapped(folio))
+				bitmap_set(pages, folio->index - group->first,
+					   folio_nr_pages(folio));
+		}
+		rcu_read_unlock();
+		folio_batch_release(&fbatch);
+		cond_resched();
+	}
+	return cached;
+}
+
+/* drop what was unmapped if it had come back before reclaim could have it */
+static void erofs_chunk_drop_returned(struct erofs_chunk_group *group,
+				      const unsigned long *pages)
+{
+	struct address_space *mapping = group->cache->file->f_mapping;
+	const unsigned long last = READ_ONCE(group->unmapped);
+	unsigned int start, end;
+
+	WRITE_ONCE(group->unmapped, jiffies);
+	if (!time_before(jiffies, last + EROFS_CHUNK_AT_ONCE))
+		return;
+	for_each_set_bitrange(start, end, pages, EROFS_CHUNK_REGION)
+		invalidate_mapping_pages(mapping, group->first + start, group->first + end - 1);
+}
+
+/* returns how many pages were to be unmapped */
+static unsigned long erofs_chunk_reclaim(const struct erofs_chunk_found *found,
+					 struct mem_cgroup *memcg)
+{
+	DECLARE_BITMAP(pages, EROFS_CHUNK_REGION);
+	DECLARE_BITMAP(left, EROFS_CHUNK_REGION);
+	bool cached;
+
+	erofs_chunk_look(found, memcg, true);
+	cached = erofs_chunk_mapped(found->group, memcg, pages);
+	if (!cached)
+		erofs_chunk_look(found, memcg, false);
+	if (bitmap_empty(pages, EROFS_CHUNK_REGION))
+		return 0;
+	erofs_chunk_unmap(found->group, pages, true);
+	erofs_chunk_mapped(found->group, memcg, left);
+	if (!bitmap_empty(left, EROFS_CHUNK_REGION))
+		erofs_chunk_unmap(found->group, left, false);
+	erofs_chunk_drop_returned(found->group, pages);
+	return bitmap_weight(pages, EROFS_CHUNK_REGION);
+}
+
+/* what is counted are pages, as many as the groups may have */
 static unsigned long erofs_chunk_count(struct shrinker *shrinker,
 				       struct shrink_control *sc)
 {
@@ -305,22 +387,20 @@ static unsigned long erofs_chunk_count(struct shrinker *shrinker,
 static unsigned long erofs_chunk_scan(struct shrinker *shrinker,
 				      struct shrink_control *sc)
 {
-	unsigned long nr = DIV_ROUND_UP(sc->nr_to_scan, EROFS_CHUNK_REGION);
+	unsigned long nr = DIV_ROUND_UP(sc->nr_to_scan, EROFS_CHUNK_REGION), pages = 0;
 	struct erofs_chunk_batch batch = {};
 	unsigned int i;
+	int idx;
 
-	if (!down_read_trylock(&erofs_chunk_reclaim_sem))
-		return SHRINK_STOP;
 	nr = min_t(unsigned long, nr, EROFS_CHUNK_BATCH);
+	idx = srcu_read_lock(&erofs_chunk_srcu);
 	sc->nr_to_scan = nr;
 	list_lru_shrink_walk(&erofs_chunk_lru, sc, erofs_chunk_isolate, &batch);
-	if (!batch.nr && batch.idle)
-		erofs_chunk_take_any(&batch, EROFS_CHUNK_BATCH);
 	for (i = 0; i < batch.nr; ++i)
-		erofs_chunk_unmap(batch.region[i]);
-	up_read(&erofs_chunk_reclaim_sem);
+		pages += erofs_chunk_reclaim(&batch.found[i], sc->memcg);
+	srcu_read_unlock(&erofs_chunk_srcu, idx);
 	sc->nr_scanned = nr << EROFS_CHUNK_REGION_BITS;
-	return batch.nr << EROFS_CHUNK_REGION_BITS;
+	return pages;
 }
 
 /* ---- set-up ---- */
@@ -334,21 +414,23 @@ void erofs_chunk_reclaim_put(void)
 		return;
 	shrinker_free(erofs_chunk_shrinker);
 	list_lru_destroy(&erofs_chunk_lru);
-	kmem_cache_destroy(erofs_chunk_region_cachep);
+	kmem_cache_destroy(erofs_chunk_charge_cachep);
 }
 
 /**
  * erofs_chunk_reclaim_get - one mount more; callers are serialized
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0; -EOPNOTSUPP if cgroups are charged for pages and have no shrinkers
+ * (cgroup.memory=nokmem); or -ENOMEM.
  */
 int erofs_chunk_reclaim_get(void)
 {
+	int err = -ENOMEM;
+
 	if (erofs_chunk_reclaim_users++)
 		return 0;
-	erofs_chunk_region_cachep = KMEM_CACHE(erofs_chunk_region,
-					       SLAB_ACCOUNT | SLAB_TYPESAFE_BY_RCU);
-	if (!erofs_chunk_region_cachep)
+	erofs_chunk_charge_cachep = KMEM_CACHE(erofs_chunk_charge, SLAB_ACCOUNT);
+	if (!erofs_chunk_charge_cachep)
 		goto err;
 	erofs_chunk_shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE | SHRINKER_MEMCG_AWARE,
 					      "erofs-chunks");
@@ -356,17 +438,23 @@ int erofs_chunk_reclaim_get(void)
 		goto err_cache;
 	if (list_lru_init_memcg(&erofs_chunk_lru, erofs_chunk_shrinker))
 		goto err_shrinker;
+	if (erofs_chunk_no_lists()) {
+		err = -EOPNOTSUPP;
+		goto err_lru;
+	}
 	erofs_chunk_shrinker->count_objects = erofs_chunk_count;
 	erofs_chunk_shrinker->scan_objects = erofs_chunk_scan;
 	erofs_chunk_shrinker->batch = EROFS_CHUNK_REGION;
 	shrinker_register(erofs_chunk_shrinker);
 	return 0;
 
+err_lru:
+	list_lru_destroy(&erofs_chunk_lru);
 err_shrinker:
 	shrinker_free(erofs_chunk_shrinker);
 err_cache:
-	kmem_cache_destroy(erofs_chunk_region_cachep);
+	kmem_cache_destroy(erofs_chunk_charge_cachep);
 err:
 	--erofs_chunk_reclaim_users;
-	return -ENOMEM;
+	return err;
 }

@@ -60,6 +60,7 @@ static inline void *erofs_buf_cached(struct erofs_buf *buf, erofs_off_t pos)
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)	/* ---- 6.12 ---- */
 
+#include <linux/pagevec.h>
 #include <linux/pfn_t.h>
 
 /* the inode whose chunk index tells of the holes of a file */
@@ -191,6 +192,8 @@ static inline struct inode *erofs_metabox_inode(struct erofs_sb_info *sbi)
 			     spinlock_t *lock, void *arg)
 
 #else							/* ---- 7 ---- */
+
+#include <linux/folio_batch.h>
 
 /*
  * The inode whose chunk index tells of the holes of a file.  Files of equal content
