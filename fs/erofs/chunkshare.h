@@ -15,7 +15,7 @@
 #define EROFS_CHUNK_REGION	BIT(EROFS_CHUNK_REGION_BITS)
 
 /* unmapped pages that somebody maps again within so many jiffies came back at once */
-#define EROFS_CHUNK_AT_ONCE	HZ
+#define EROFS_CHUNK_AT_ONCE	(HZ / 10)
 
 /* folios are smaller than what a PMD entry maps, see chunkshare.c; read() has large ones */
 #define EROFS_CHUNK_MAX_ORDER	8
