@@ -14,9 +14,6 @@
 #define EROFS_CHUNK_REGION_BITS	(PMD_SHIFT - PAGE_SHIFT)
 #define EROFS_CHUNK_REGION	BIT(EROFS_CHUNK_REGION_BITS)
 
-/* unmapped pages that somebody maps again within so many jiffies came back at once */
-#define EROFS_CHUNK_AT_ONCE	(HZ / 10)
-
 /* folios are smaller than what a PMD entry maps, see chunkshare.c; read() has large ones */
 #define EROFS_CHUNK_MAX_ORDER	8
 
@@ -51,7 +48,6 @@ struct erofs_chunk_group {
 	struct list_head touched;	/* uses by regions of files that have mapped pages ... */
 	struct list_head idle;		/* ... and that have not, since they were unmapped */
 	struct list_head charges;	/* of cgroups, see chunkshare_reclaim.c */
-	unsigned long unmapped;		/* when that was, jiffies */
 };
 
 static_assert(EROFS_CHUNK_MAX_ORDER < EROFS_CHUNK_REGION_BITS);

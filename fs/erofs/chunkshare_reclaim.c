@@ -38,10 +38,14 @@ struct erofs_chunk_charge {
 	u64 memcg;		/* see erofs_chunk_memcg_id() */
 	int nid;		/* of the node */
 	bool young;		/* a page was added since it was looked at */
+	unsigned long unmapped;	/* when its pages were last unmapped, jiffies */
 };
 
 /* groups that are looked at in one go */
 #define EROFS_CHUNK_BATCH	16
+
+/* unmapped pages that somebody maps again within so many jiffies came back at once */
+#define EROFS_CHUNK_AT_ONCE	(HZ / 10)
 
 static struct kmem_cache *erofs_chunk_charge_cachep;
 static struct shrinker *erofs_chunk_shrinker;
@@ -162,6 +166,7 @@ static int erofs_chunk_add_charge(struct erofs_chunk_group *group, struct mem_cg
 	charge->memcg = erofs_chunk_memcg_id(memcg);
 	charge->nid = nid;
 	charge->young = true;
+	charge->unmapped = jiffies - EROFS_CHUNK_AT_ONCE;
 	INIT_LIST_HEAD(&charge->lru);
 	spin_lock(&group->lock);
 	found = erofs_chunk_find_charge(group, charge->memcg, nid);
@@ -280,6 +285,17 @@ static bool erofs_chunk_inherit(struct erofs_chunk_group *group,
 	return true;
 }
 
+/* is what was found there still?  Under the lock of the group. */
+static bool erofs_chunk_there(const struct erofs_chunk_found *found)
+{
+	struct erofs_chunk_charge *charge;
+
+	list_for_each_entry(charge, &found->group->charges, of_group)
+		if (charge == found->charge)
+			return true;
+	return false;
+}
+
 /*
  * Begin to look at a charge of @memcg, which is not young any more, or end it, if nothing
  * was @cached: then it goes, if it is not young again.
@@ -287,20 +303,31 @@ static bool erofs_chunk_inherit(struct erofs_chunk_group *group,
 static void erofs_chunk_look(const struct erofs_chunk_found *found, struct mem_cgroup *memcg,
 			     bool cached)
 {
+	struct erofs_chunk_charge *charge = found->charge;
 	struct erofs_chunk_group *group = found->group;
-	struct erofs_chunk_charge *charge;
 
 	spin_lock(&group->lock);
-	list_for_each_entry(charge, &group->charges, of_group) {
-		if (charge != found->charge)
-			continue;
+	if (erofs_chunk_there(found)) {
 		if ((!cached && !charge->young) || !erofs_chunk_inherit(group, charge, memcg))
 			erofs_chunk_free_charge(charge);
 		else
 			charge->young = false;
-		break;
 	}
 	spin_unlock(&group->lock);
+}
+
+/* had pages that were unmapped for this charge come back at once?  They are unmapped anew. */
+static bool erofs_chunk_came_back(const struct erofs_chunk_found *found)
+{
+	bool at_once = false;
+
+	spin_lock(&found->group->lock);
+	if (erofs_chunk_there(found)) {
+		at_once = time_before(jiffies, found->charge->unmapped + EROFS_CHUNK_AT_ONCE);
+		found->charge->unmapped = jiffies;
+	}
+	spin_unlock(&found->group->lock);
+	return at_once;
 }
 
 /* pages of a group that are mapped and charged to @memcg; false if none is cached that is */
@@ -326,6 +353,9 @@ static bool erofs_chunk_mapped(const struct erofs_chunk_group *group,
 			if (!erofs_chunk_memcg_pays(memcg, charged))
 				continue;
 			cached = true;
+			/* of a large one that has failed in part all would be freed */
+			if (folio_contain_hwpoisoned_page(folio))
+				continue;
 			/* folios are smaller than groups */
 			if (folio_mapped(folio))
 				bitmap_set(pages, folio->index - group->first,
@@ -338,17 +368,11 @@ static bool erofs_chunk_mapped(const struct erofs_chunk_group *group,
 	return cached;
 }
 
-/* drop what was unmapped if it had come back before reclaim could have it */
-static void erofs_chunk_drop_returned(struct erofs_chunk_group *group,
-				      const unsigned long *pages)
+static void erofs_chunk_drop(struct erofs_chunk_group *group, const unsigned long *pages)
 {
 	struct address_space *mapping = group->cache->file->f_mapping;
-	const unsigned long last = READ_ONCE(group->unmapped);
 	unsigned int start, end;
 
-	WRITE_ONCE(group->unmapped, jiffies);
-	if (!time_before(jiffies, last + EROFS_CHUNK_AT_ONCE))
-		return;
 	for_each_set_bitrange(start, end, pages, EROFS_CHUNK_REGION)
 		invalidate_mapping_pages(mapping, group->first + start, group->first + end - 1);
 }
@@ -371,7 +395,8 @@ static unsigned long erofs_chunk_reclaim(const struct erofs_chunk_found *found,
 	erofs_chunk_mapped(found->group, memcg, left);
 	if (!bitmap_empty(left, EROFS_CHUNK_REGION))
 		erofs_chunk_unmap(found->group, left, false);
-	erofs_chunk_drop_returned(found->group, pages);
+	if (erofs_chunk_came_back(found))
+		erofs_chunk_drop(found->group, pages);
 	return bitmap_weight(pages, EROFS_CHUNK_REGION);
 }
 

@@ -67,7 +67,6 @@ struct erofs_chunk_group *erofs_chunk_get_group(struct erofs_chunk_cache *cache,
 	INIT_LIST_HEAD(&group->touched);
 	INIT_LIST_HEAD(&group->idle);
 	INIT_LIST_HEAD(&group->charges);
-	group->unmapped = jiffies - EROFS_CHUNK_AT_ONCE;
 	old = xa_cmpxchg(&cache->groups, nr, NULL, group, gfp);
 	if (!old)
 		return group;
