@@ -417,14 +417,12 @@ static int advice_is_followed(void)
 
 static int in_cgroup(long limit, int (*run)(void))
 {
-	char value[32];
 	int status;
 	pid_t pid;
 
 	mkdir(CGROUP, 0755);
 	write_string("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
-	snprintf(value, sizeof(value), "%ld", limit);
-	expect(!write_string(CGROUP "/memory.max", value), "memory.max");
+	expect(!write_number(CGROUP "/memory.max", limit), "memory.max");
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -129,6 +130,33 @@ int write_string(const char *path, const char *value)
 	if (fd >= 0)
 		close(fd);
 	return ret;
+}
+
+int write_number(const char *path, long value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", value);
+	return write_string(path, text);
+}
+
+int swap_on(unsigned int mb)
+{
+	int ret;
+
+	if (system("modprobe zram"))
+		return -ENODEV;
+	ret = write_number("/sys/block/zram0/disksize", (long)mb << 20);
+	if (ret)
+		return ret;
+	if (system("mkswap -q /dev/zram0"))
+		return -EIO;
+	return swapon("/dev/zram0", 0) ? -errno : 0;
+}
+
+int swap_off(void)
+{
+	return swapoff("/dev/zram0") ? -errno : write_string("/sys/block/zram0/reset", "1");
 }
 
 void drop_caches(void)

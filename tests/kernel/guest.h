@@ -65,6 +65,13 @@ long number_in(const char *path, const char *field);
 /* write @value to the file @path; 0, or -errno */
 int write_string(const char *path, const char *value);
 
+/* the same for a number */
+int write_number(const char *path, long value);
+
+/* have @mb MiB of compressed memory for swap, or none any more; 0, or -errno */
+int swap_on(unsigned int mb);
+int swap_off(void);
+
 /* run @call in a process that is in the cgroup @dir; its status as of waitpid() */
 int run_in_cgroup(const char *dir, int (*call)(void));
 

@@ -52,14 +52,6 @@ static int make_groups(void)
 	return 0;
 }
 
-static int set(const char *path, long bytes)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%ld", bytes);
-	return write_string(path, text);
-}
-
 static long file_bytes(const char *stat)
 {
 	return number_in(stat, "file");
@@ -190,7 +182,7 @@ int memcg_high(void)
 	int status;
 
 	expect_ok(make_groups());
-	expect(!set(CALM "/memory.high", 6 * MB), "memory.high");
+	expect(!write_number(CALM "/memory.high", 6 * MB), "memory.high");
 	status = run_in_cgroup(CALM, read_all);
 	expect(!status, "status %x", status);
 	expect(number_in(CALM "/memory.events", "high") > 0, "it was never too much");
@@ -219,8 +211,8 @@ static int lost_to_greedy(const char *protection, int (*greedy)(void), bool dies
 	expect(before >= (long)(half * file.page * 9 / 10), "%ld bytes charged", before);
 	current = number_in(CALM "/memory.current", "");
 	if (protection)
-		expect(!set(protection, current + MB), "%s", protection);
-	expect(!set(TOP "/memory.max", current + 4 * MB), "memory.max");
+		expect(!write_number(protection, current + MB), "%s", protection);
+	expect(!write_number(TOP "/memory.max", current + 4 * MB), "memory.max");
 	status = run_in_cgroup(GREEDY, greedy);
 	expect(dies ? WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL : !status,
 	       "the greedy one: %x", status);
@@ -259,7 +251,7 @@ int memcg_reclaim(void)
 	expect_ok(make_groups());
 	expect_ok(calm_start(&pid, MEMORY_DATA, false));
 	before = file_bytes(CALM "/memory.stat");
-	err = set(CALM "/memory.reclaim", 8 * MB);
+	err = write_number(CALM "/memory.reclaim", 8 * MB);
 	lost = before - file_bytes(CALM "/memory.stat");
 	expect(!err, "memory.reclaim: %s, %ld bytes", strerror(-err), lost);
 	expect(lost >= 7 * MB, "%ld of %ld bytes are gone", lost, before);
@@ -280,7 +272,7 @@ int memcg_reclaim_of_locked(void)
 	expect_ok(make_groups());
 	expect_ok(calm_start(&pid, MEMORY_DATA, true));
 	before = file_bytes(CALM "/memory.stat");
-	err = set(CALM "/memory.reclaim", 8 * MB);
+	err = write_number(CALM "/memory.reclaim", 8 * MB);
 	lost = before - file_bytes(CALM "/memory.stat");
 	expect(err == -EAGAIN, "memory.reclaim: %s", strerror(-err));
 	expect(lost < MB, "%ld of %ld bytes are gone", lost, before);

@@ -29,7 +29,6 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/swap.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,7 +51,7 @@
 
 #define expect_ok(call)	do { if (call) return 1; } while (0)
 
-static const char *folder, *options;
+static const char *options;
 static char path[256];
 static size_t page;
 
@@ -316,14 +315,6 @@ static pid_t be_attacker(const struct attacker *attacker, int done)
 		pause();
 }
 
-static int set(const char *file, long value)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%ld", value);
-	return write_string(file, text);
-}
-
 static int make_groups(const struct victim *victim)
 {
 	static const char *const all[] = { TOP, VICTIM, ATTACKER };
@@ -338,9 +329,10 @@ static int make_groups(const struct victim *victim)
 			expect(!write_string(TOP "/cgroup.subtree_control", "+memory +pids"),
 			       "controllers");
 	}
-	expect(!set(VICTIM "/memory.max", LIMIT) && !set(ATTACKER "/memory.max", 2 * LIMIT) &&
-	       !set(ATTACKER "/pids.max", 32), "limits");
-	expect(!set(VICTIM "/memory.swap.max", victim->swap ? LIMIT : 0), "memory.swap.max");
+	expect(!write_number(VICTIM "/memory.max", LIMIT) &&
+	       !write_number(ATTACKER "/memory.max", 2 * LIMIT) &&
+	       !write_number(ATTACKER "/pids.max", 32), "limits");
+	expect(!write_number(VICTIM "/memory.swap.max", victim->swap ? LIMIT : 0), "memory.swap.max");
 	return 0;
 }
 
@@ -468,12 +460,6 @@ static void read_stock(const char *name)
 	compares = true;
 }
 
-static int swap_on(void)
-{
-	return system("modprobe zram && echo 256M >/sys/block/zram0/disksize") ||
-		system("mkswap -q /dev/zram0") || swapon("/dev/zram0", 0);
-}
-
 int main(int argc, char **argv)
 {
 	FILE *record = NULL;
@@ -490,11 +476,10 @@ int main(int argc, char **argv)
 	}
 	if (argc != 3)
 		errx(2, "usage: neighbours [--record FILE | --against FILE] FOLDER OPTIONS");
-	folder = argv[1];
 	options = argv[2];
 	page = sysconf(_SC_PAGESIZE);
-	snprintf(path, sizeof(path), "%s/dense.img", folder);
-	if (swap_on())
+	snprintf(path, sizeof(path), "%s/dense.img", argv[1]);
+	if (swap_on(256))
 		errx(1, "no swap");
 	ktap_begin(NR_ATTACKERS * NR_VICTIMS);
 	for (i = 0; i < NR_ATTACKERS; i++)

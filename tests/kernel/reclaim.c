@@ -18,7 +18,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -165,22 +164,6 @@ static int memcg_kills_writer(void)
 	return read_all();
 }
 
-static int swap_on(void)
-{
-	expect(!system("modprobe zram"), "no zram");
-	expect(!write_string("/sys/block/zram0/disksize", "192M"), "zram");
-	expect(!system("mkswap -q /dev/zram0"), "mkswap");
-	expect(!swapon("/dev/zram0", 0), "swapon: %s", strerror(errno));
-	return 0;
-}
-
-static int swap_off(void)
-{
-	expect(!swapoff("/dev/zram0"), "swapoff: %s", strerror(errno));
-	expect(!write_string("/sys/block/zram0/reset", "1"), "zram");
-	return 0;
-}
-
 /* read and written by turns, all along the file */
 static void write_pattern(char *p, size_t pages)
 {
@@ -235,9 +218,9 @@ static int swap_and_back(void)
 {
 	int ret;
 
-	expect_ok(swap_on());
+	expect(!swap_on(192), "no swap");
 	ret = pageout();
-	return ret | swap_off();
+	return swap_off() ? 1 : ret;
 }
 
 static int write_and_check_twice(void)
@@ -254,10 +237,10 @@ static int swap_under_pressure(void)
 {
 	int status;
 
-	expect_ok(swap_on());
+	expect(!swap_on(192), "no swap");
 	status = in_cgroup("24M", write_and_check_twice);
 	end_cgroup();
-	expect_ok(swap_off());
+	expect(!swap_off(), "swap stays");
 	expect(!status, "status %x", status);
 	return read_all();
 }
