@@ -12,7 +12,6 @@
 #include <linux/pagemap.h>
 #include <linux/version.h>
 #include "internal.h"
-#include "zeropage.h"
 
 /* wait for a page that is read, if there is one; -EINTR if that is not to be */
 static inline int erofs_wait_killable(struct address_space *mapping, pgoff_t index)
@@ -63,10 +62,26 @@ static inline void *erofs_buf_cached(struct erofs_buf *buf, erofs_off_t pos)
 #include <linux/pagevec.h>
 #include <linux/pfn_t.h>
 
-/* the inode whose chunk index tells of the holes of a file */
-static inline struct inode *erofs_file_inode(struct file *file)
+/* ->mmap of files that are not DAX and have the operations that @get_ops says */
+#define DEFINE_EROFS_MMAP(prefix, get_ops)					\
+static inline int prefix##_mmap(struct file *file, struct vm_area_struct *vma)	\
+{										\
+	const struct vm_operations_struct *ops;					\
+	bool mixed;								\
+	int err = generic_file_readonly_mmap(file, vma);			\
+										\
+	ops = get_ops(file_inode(file), vma->vm_start, vma->vm_end, &mixed);	\
+	if (err || !ops)							\
+		return err;							\
+	vma->vm_ops = ops;							\
+	if (mixed)								\
+		vm_flags_set(vma, VM_MIXEDMAP);					\
+	return 0;								\
+}
+
+static inline bool erofs_inode_is_new(struct inode *inode)
 {
-	return file_inode(file);
+	return inode->i_state & I_NEW;
 }
 
 static inline bool erofs_vma_is_cow(struct vm_area_struct *vma)
@@ -147,6 +162,23 @@ static inline void *erofs_inode_meta_cached_at(struct erofs_buf *buf,
 	return erofs_buf_cached(buf, pos);
 }
 
+/* as of Linux 7.0: the fingerprint's xattr is the long prefix with this number */
+#define EROFS_FEATURE_COMPAT_ISHARE_XATTRS	0x00000020
+#define EROFS_SB_ISHARE_XATTR_PREFIX_ID		105	/* byte of the super block */
+
+static inline int erofs_ishare_prefix_id(struct super_block *sb)
+{
+	struct erofs_buf buf = __EROFS_BUF_INITIALIZER;
+	const u8 *dsb = erofs_read_metabuf(&buf, sb, EROFS_SUPER_OFFSET, EROFS_KMAP);
+	int id;
+
+	if (IS_ERR(dsb))
+		return PTR_ERR(dsb);
+	id = dsb[EROFS_SB_ISHARE_XATTR_PREFIX_ID];
+	erofs_put_metabuf(&buf);
+	return id;
+}
+
 /* block addresses in a chunk index have 32 bits */
 static inline bool erofs_index_is_hole(struct inode *inode,
 				       const struct erofs_inode_chunk_index *idx)
@@ -195,33 +227,26 @@ static inline struct inode *erofs_metabox_inode(struct erofs_sb_info *sbi)
 
 #include <linux/folio_batch.h>
 
-/*
- * The inode whose chunk index tells of the holes of a file.  Files of equal content
- * are mapped and read through a file of the inode that they share, which is on no
- * image; it knows the inode that was opened.
- */
-static inline struct inode *erofs_file_inode(struct file *file)
-{
-	struct inode *inode = file_inode(file);
-
-	return inode->i_sb->s_fs_info ? inode : file->private_data;
+/* ->mmap_prepare of files that are not DAX and have the operations that @get_ops says */
+#define DEFINE_EROFS_MMAP(prefix, get_ops)					\
+static inline int prefix##_mmap_prepare(struct vm_area_desc *desc)		\
+{										\
+	const struct vm_operations_struct *ops;					\
+	bool mixed;								\
+	int err = generic_file_readonly_mmap_prepare(desc);			\
+										\
+	ops = get_ops(file_inode(desc->file), desc->start, desc->end, &mixed);	\
+	if (err || !ops)							\
+		return err;							\
+	desc->vm_ops = ops;							\
+	if (mixed)								\
+		vma_desc_set_flags(desc, VMA_MIXEDMAP_BIT);			\
+	return 0;								\
 }
 
-/* ->mmap_prepare of files that are not DAX */
-static inline int erofs_zeropage_mmap_prepare(struct vm_area_desc *desc)
+static inline bool erofs_inode_is_new(struct inode *inode)
 {
-	const struct vm_operations_struct *ops;
-	bool mixed;
-	int err = generic_file_readonly_mmap_prepare(desc);
-
-	ops = erofs_zeropage_vma_ops(erofs_file_inode(desc->file), desc->start,
-				     desc->end, &mixed);
-	if (err || !ops)
-		return err;
-	desc->vm_ops = ops;
-	if (mixed)
-		vma_desc_set_flags(desc, VMA_MIXEDMAP_BIT);
-	return 0;
+	return inode_state_read_once(inode) & I_NEW;
 }
 
 static inline bool erofs_vma_is_cow(struct vm_area_struct *vma)
@@ -301,6 +326,12 @@ static inline void *erofs_inode_meta_cached_at(struct erofs_buf *buf,
 	return erofs_buf_cached(buf, erofs_buf_pos(buf, pos));
 }
 
+/* which prefix is that of the fingerprint's xattr, or a negative error */
+static inline int erofs_ishare_prefix_id(struct super_block *sb)
+{
+	return EROFS_SB(sb)->ishare_xattr_prefix_id;
+}
+
 /* block addresses in a chunk index have 32 bits or 48 */
 static inline bool erofs_index_is_hole(struct inode *inode,
 				       const struct erofs_inode_chunk_index *idx)
@@ -355,23 +386,6 @@ static inline bool erofs_is_fscache_mode(struct super_block *sb)
 			     struct list_lru_one *list, void *arg)
 
 #endif
-
-/* ->mmap of files that are not DAX */
-static inline int erofs_zeropage_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	const struct vm_operations_struct *ops;
-	bool mixed;
-	int err = generic_file_readonly_mmap(file, vma);
-
-	ops = erofs_zeropage_vma_ops(erofs_file_inode(vma->vm_file),
-				     vma->vm_start, vma->vm_end, &mixed);
-	if (err || !ops)
-		return err;
-	vma->vm_ops = ops;
-	if (mixed)
-		vm_flags_set(vma, VM_MIXEDMAP);
-	return 0;
-}
 
 /*
  * The page after what was taken from a readahead request so far: the folio that was

@@ -99,35 +99,37 @@ int erofs_ishare_verify(struct inode *inode, struct file *file, const u8 *fp,
 			unsigned int len);
 bool erofs_ishare_lend(struct erofs_member *member);
 void erofs_ishare_give_back(struct erofs_member *member);
+struct erofs_ishare_domain *erofs_ishare_get_domain(const char *id);
+void erofs_ishare_put_domain(struct erofs_ishare_domain *domain);
 int erofs_ishare_register(struct super_block *sb);
 void erofs_ishare_unregister(struct erofs_ishare *is);
-
-extern const struct file_operations erofs_ishare_ro_fops;
 
 /**
  * erofs_ishare_source - the inode whose blocks read-ahead is to use
  * @rac: the request
+ * @inode: the inode if the page cache is not that of a shared one
  *
- * Return: the inode that the page cache is of or, if that is a shared one, the member
- * that reads.
+ * Return: @inode or, if the page cache is shared, the member that reads.
  */
-static inline struct inode *erofs_ishare_source(struct readahead_control *rac)
+static inline struct inode *erofs_ishare_source(struct readahead_control *rac,
+						struct inode *inode)
 {
 	if (rac->mapping->a_ops != &erofs_ishare_aops)
-		return rac->mapping->host;
+		return inode;
 	if (rac->file)
 		return file_inode(rac->file);
 	return container_of(rac->ra, struct erofs_ishare_ra, ra)->inode;
 }
 #else
 #define erofs_ishare_open		NULL
-#define erofs_ishare_evict_inode	NULL
-#define erofs_ishare_ro_fops		generic_ro_fops
 
-static inline struct inode *erofs_ishare_source(struct readahead_control *rac)
+static inline struct inode *erofs_ishare_source(struct readahead_control *rac,
+						struct inode *inode)
 {
-	return rac->mapping->host;
+	return inode;
 }
+
+static inline void erofs_ishare_evict_inode(struct inode *inode) {}
 
 static inline int erofs_ishare_parse_param(struct fs_context *fc,
 					   struct fs_parameter *param)

@@ -12,6 +12,7 @@
 #include <linux/bio.h>
 #include <linux/psi.h>
 #include <linux/wait_bit.h>
+#include "compat.h"
 #include "ishare.h"
 #include "zeropage.h"
 
@@ -91,7 +92,7 @@ static int erofs_ishare_add(struct erofs_ishare_read *rd, struct folio *folio,
 			erofs_fileio_bio_alloc(&dev) :
 			bio_alloc(dev.m_bdev, bio_max_segs(rd->pages), rd->opf,
 				  GFP_KERNEL);
-		rd->bio->bi_iter.bi_sector = dev.m_pa >> SECTOR_SHIFT;
+		rd->bio->bi_iter.bi_sector = erofs_dev_pos(&dev) >> SECTOR_SHIFT;
 		bio_add_folio_nofail(rd->bio, folio, len, ofs);
 		*added = false;
 	}
@@ -109,8 +110,12 @@ static int erofs_ishare_copy_inline(struct inode *inode, struct folio *folio,
 				    erofs_off_t pa)
 {
 	struct erofs_buf buf = __EROFS_BUF_INITIALIZER;
-	void *src = erofs_read_metabuf(&buf, inode->i_sb, pa, EROFS_KMAP);
+	int err = erofs_inode_metabuf(&buf, inode);
+	void *src;
 
+	if (err)
+		return err;
+	src = erofs_inode_meta(&buf, pa);
 	if (IS_ERR(src))
 		return PTR_ERR(src);
 	memcpy_to_folio(folio, ofs, src, len);

@@ -1,13 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which inode shares, and since when: joining at an open, leaving at eviction; see
- * ishare.c for who lives how long.
+ * One page cache for files of equal content.
+ *
+ * Files with the same fingerprint (an xattr that mkfs.erofs writes) on mounts of the
+ * same domain use the page cache of one shared inode.  A file keeps its own inode
+ * for all else; only inode->i_mapping, and with it file->f_mapping, is that of the
+ * shared inode, as it is with block device files.  So stat(), /proc/PID/maps,
+ * permissions, security modules, fanotify, locks and uprobes see the file that was
+ * opened, and everything that goes by the mapping (read, mmap, splice, read-ahead,
+ * reclaim, migration, reverse mapping, cachestat) sees one set of pages.
+ *
+ * Who lives how long:
+ *
+ * - A domain is a pseudo super block, which holds the shared inodes.  It is there as
+ *   long as there are mounts that name it.
+ * - An inode joins at an open, at the first as a rule, and leaves when it is
+ *   evicted.  In between it is a member of the shared inode and holds a reference
+ *   to it.  A file that was open before its inode joined keeps the mapping it has.
+ * - A shared inode without members stays cached with its pages, as inodes of any
+ *   file system do that nobody has open, until memory is needed or its domain goes.
+ *   If its last member leaves because the member's file system is unmounted, it goes
+ *   at once.
+ * - Blocks are read through the file that asks (ishare_io.c), so nothing refers to
+ *   an image that is not in use.  If they cannot be read, another member lends its own:
+ *   its inode is held for that time, and its mount before it begins to go.
+ * - Eviction waits for nothing.  It may be reclaim that evicts, on behalf of a read that
+ *   has a folio of the same shared inode locked.  What is left to do once the reads by
+ *   the blocks of a member have ended is left to a worker, and unmounting waits for it.
+ *
+ * What is read from the image of one member is what the others get, so a mount that shares
+ * denies writing to its files (backing.c).
+ *
+ * Trust: who can mount with a domain vouches for the images in it.  Only fingerprints
+ * that the super block declares count, and only where an inode has just the one: an
+ * archive somebody else has made may bring an xattr of that name (fingerprint.c).
+ * Mounts with inode_share_verify do not trust fingerprints either (ishare_verify.c):
+ * they share among themselves, with shared inodes of their own.  The default domain is
+ * one of those, unless the module is told to believe.
  */
 #include <linux/jhash.h>
+#include <linux/once.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/wait_bit.h>
 #include "chunkshare.h"
+#include "compat.h"
 #include "fingerprint.h"
 #include "ishare.h"
 #include "xattr.h"
@@ -96,7 +133,7 @@ static struct erofs_share *erofs_share_get(struct super_block *sb,
 	kfree(new->share);	/* NULL if the inode has it */
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
-	if (inode->i_state & I_NEW) {
+	if (erofs_inode_is_new(inode)) {
 		inode->i_ino = get_next_ino();
 		inode->i_mode = S_IFREG | 0444;
 		inode->i_size = size;
@@ -278,15 +315,6 @@ int erofs_ishare_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* compressed files have the generic operations otherwise */
-const struct file_operations erofs_ishare_ro_fops = {
-	.open		= erofs_ishare_open,
-	.llseek		= generic_file_llseek,
-	.read_iter	= generic_file_read_iter,
-	.mmap		= generic_file_readonly_mmap,
-	.splice_read	= filemap_splice_read,
-};
-
 /*
  * The inode leaves at once, the rest when its reads have ended: who evicts may be reclaim,
  * on behalf of one of these reads.
@@ -313,16 +341,13 @@ static void erofs_ishare_leave(struct erofs_member *member)
 }
 
 /**
- * erofs_ishare_evict_inode - ->evict_inode of all inodes
- * @inode: the inode
+ * erofs_ishare_evict_inode - have an inode leave, if it has joined
+ * @inode: any inode, which is clear but for that
  */
 void erofs_ishare_evict_inode(struct inode *inode)
 {
 	struct erofs_member *member = EROFS_I(inode)->ishare;
 
-	truncate_inode_pages_final(&inode->i_data);
-	clear_inode(inode);
-	erofs_chunk_evict_inode(inode);
 	if (member)
 		erofs_ishare_leave(member);
 }

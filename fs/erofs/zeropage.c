@@ -63,7 +63,7 @@ static bool erofs_found_marker(struct vm_fault *vmf)
  */
 bool erofs_zeropage_wanted(struct vm_fault *vmf)
 {
-	if (!erofs_zeropage_active(erofs_file_inode(vmf->vma->vm_file)))
+	if (!erofs_zeropage_active(file_inode(vmf->vma->vm_file)))
 		return false;
 	if (erofs_found_marker(vmf))
 		return false;
@@ -151,7 +151,7 @@ static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
 void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
 				unsigned long nr)
 {
-	struct inode *inode = erofs_file_inode(vmf->vma->vm_file);
+	struct inode *inode = file_inode(vmf->vma->vm_file);
 	const bool write = vmf->flags & FAULT_FLAG_WRITE;
 
 	if (write)
@@ -192,7 +192,7 @@ vm_fault_t erofs_cached_fault(struct vm_fault *vmf)
 static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
 {
 	struct file *file = vmf->vma->vm_file;
-	struct inode *inode = erofs_file_inode(file);
+	struct inode *inode = file_inode(file);
 	vm_fault_t ret = 0;
 
 	if (in_file && erofs_chunk_shared(inode))
@@ -229,7 +229,7 @@ static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
 vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct inode *inode = erofs_file_inode(vma->vm_file);
+	struct inode *inode = file_inode(vma->vm_file);
 	const bool write = vmf->flags & FAULT_FLAG_WRITE;
 	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	unsigned long window, start, end;
@@ -279,7 +279,7 @@ vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
  */
 vm_fault_t erofs_zeropage_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 {
-	if (erofs_chunk_shared(erofs_file_inode(vmf->vma->vm_file)))
+	if (erofs_chunk_shared(file_inode(vmf->vma->vm_file)))
 		return erofs_chunk_map_pages(vmf, start, end);
 	return filemap_map_pages(vmf, start, end);
 }

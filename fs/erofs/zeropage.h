@@ -7,6 +7,7 @@
 #include <linux/splice.h>
 
 #ifdef CONFIG_EROFS_FS_ZEROPAGE
+#include "compat.h"
 #include "hole.h"
 
 /* what a mount has done, see Documentation/zeropage.md; on each CPU */
@@ -62,6 +63,7 @@ void erofs_zeropage_exit_sb(struct super_block *sb);
 const struct vm_operations_struct *
 erofs_zeropage_vma_ops(struct inode *inode, unsigned long start,
 		       unsigned long end, bool *mixed);
+DEFINE_EROFS_MMAP(erofs_zeropage, erofs_zeropage_vma_ops)
 bool erofs_zeropage_wanted(struct vm_fault *vmf);
 bool erofs_install_page_table(struct vm_fault *vmf);
 void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
@@ -111,14 +113,8 @@ erofs_zeropage_huge_ops(struct inode *inode, unsigned long start,
 static inline int erofs_zeropage_init_sb(struct super_block *sb) { return 0; }
 static inline void erofs_zeropage_exit_sb(struct super_block *sb) {}
 
-static inline const struct vm_operations_struct *
-erofs_zeropage_vma_ops(struct inode *inode, unsigned long start,
-		       unsigned long end, bool *mixed)
-{
-	*mixed = false;
-	return NULL;
-}
-
+#define erofs_zeropage_mmap	generic_file_readonly_mmap
+#define erofs_zeropage_mmap_prepare	generic_file_readonly_mmap_prepare
 #define erofs_zeropage_read_iter(iocb, to)	filemap_read(iocb, to, 0)
 #define erofs_zeropage_splice_read	filemap_splice_read
 
@@ -128,7 +124,5 @@ static inline bool erofs_zeropage_readahead(struct readahead_control *rac,
 	return false;
 }
 #endif
-
-#include "compat.h"	/* erofs_zeropage_mmap() */
 
 #endif	/* __EROFS_ZEROPAGE_H */

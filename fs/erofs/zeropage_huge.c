@@ -99,7 +99,7 @@ static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
 					    unsigned int order)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct inode *inode = erofs_file_inode(vma->vm_file);
+	struct inode *inode = file_inode(vma->vm_file);
 	unsigned long start = ALIGN_DOWN(vmf->address, PMD_SIZE);
 	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	struct folio *zero;

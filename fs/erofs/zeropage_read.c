@@ -58,7 +58,7 @@ ssize_t erofs_zeropage_read_hole(struct kiocb *iocb, struct iov_iter *to, size_t
 	iocb->ki_pos += done;
 	/* data behind the hole goes on with the sequence */
 	WRITE_ONCE(file->f_ra.prev_pos, iocb->ki_pos);
-	erofs_zeropage_count(erofs_file_inode(file), read_bytes, done);
+	erofs_zeropage_count(file_inode(file), read_bytes, done);
 	return done ? done : -EFAULT;
 }
 
@@ -97,7 +97,7 @@ static void erofs_zeropage_read_ahead(struct file *file, loff_t pos, loff_t star
  */
 ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
-	struct inode *inode = erofs_file_inode(iocb->ki_filp);
+	struct inode *inode = file_inode(iocb->ki_filp);
 	const loff_t size = i_size_read(inode), start = iocb->ki_pos;
 	ssize_t done = 0, ret = 0;
 
@@ -167,7 +167,7 @@ static ssize_t erofs_zeropage_splice_hole(struct file *in, loff_t *ppos,
 			return done ? done : n;
 		done += n;
 		*ppos += n;
-		erofs_zeropage_count(erofs_file_inode(in), read_bytes, n);
+		erofs_zeropage_count(file_inode(in), read_bytes, n);
 		if (pipe_full(pipe->head, pipe->tail, pipe->max_usage))
 			break;
 	}
@@ -191,7 +191,7 @@ ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 				   struct pipe_inode_info *pipe, size_t len,
 				   unsigned int flags)
 {
-	struct inode *inode = erofs_file_inode(in);
+	struct inode *inode = file_inode(in);
 	const loff_t size = i_size_read(inode);
 
 	if (erofs_zeropage_active(inode) && !IS_DAX(inode) && len &&

@@ -197,7 +197,8 @@ bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode
 	pgoff_t index = readahead_index(rac), run = end, first, last;
 	int hole;
 
-	if (!erofs_zeropage_active(inode))
+	/* without a file it is one folio that somebody needs: erofs_ishare_read_compressed() */
+	if (!rac->file || !erofs_zeropage_active(inode))
 		return false;
 	hole = erofs_hole_run(inode, index, &run);
 	if (hole < 0 || (!hole && run == end))
@@ -252,7 +253,7 @@ static bool erofs_window_is_ours(struct inode *inode, const struct erofs_ra_wind
 static void erofs_window_read(struct file *file, const struct erofs_ra_window *win,
 			      bool cached)
 {
-	struct inode *inode = erofs_file_inode(file);
+	struct inode *inode = file_inode(file);
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	const pgoff_t end = win->start + win->nr;
 	struct file_ra_state *ra = &file->f_ra;
@@ -300,7 +301,7 @@ static void erofs_window_around(struct vm_fault *vmf, struct erofs_ra_window *wi
 	}
 	if (win->nr > 1)
 		win->mark = win->start + win->nr - win->nr / 4;
-	win->ours = erofs_window_is_ours(erofs_file_inode(vmf->vma->vm_file), win);
+	win->ours = erofs_window_is_ours(file_inode(vmf->vma->vm_file), win);
 }
 
 static void erofs_count_miss(struct vm_fault *vmf)
@@ -363,7 +364,7 @@ static bool erofs_window_next(struct file *file, struct folio *folio, pgoff_t in
 	/* another file may have left the mark */
 	win->start = index - start < size ? start + size : index + 1;
 	nr = max_t(pgoff_t, ra_pages, min_t(pgoff_t, nr, EROFS_READ_STRETCH));
-	erofs_window_span(erofs_file_inode(file), nr, win);
+	erofs_window_span(file_inode(file), nr, win);
 	/* in the middle of a run it would be the core that finds the mark */
 	win->mark = win->start + 1;
 	return true;
@@ -385,7 +386,7 @@ static void erofs_window_ahead(struct file *file, pgoff_t index, pgoff_t nr,
 		win->nr = max_t(pgoff_t, win->nr, ra_pages);
 		win->mark = index + win->nr / 2;
 	}
-	win->ours = erofs_window_is_ours(erofs_file_inode(file), win);
+	win->ours = erofs_window_is_ours(file_inode(file), win);
 }
 
 /* read @win, then have its page @index in memory; no lock of a fault is held */
@@ -395,7 +396,7 @@ static void erofs_window_wait(struct file *file, const struct erofs_ra_window *w
 	struct folio *folio;
 
 	erofs_window_read(file, win, false);
-	if (erofs_chunk_shared(erofs_file_inode(file)))
+	if (erofs_chunk_shared(file_inode(file)))
 		return erofs_chunk_wait(file, index);
 	folio = filemap_get_folio(file->f_mapping, index);
 	if (!IS_ERR(folio)) {
@@ -477,7 +478,7 @@ vm_fault_t erofs_readahead_fault(struct vm_fault *vmf, struct folio *folio)
 vm_fault_t erofs_index_fault(struct vm_fault *vmf, pgoff_t first, pgoff_t end)
 {
 	struct file *file = vmf->vma->vm_file;
-	struct inode *inode = erofs_file_inode(file);
+	struct inode *inode = file_inode(file);
 	const pgoff_t index = vmf->pgoff;
 	pgoff_t next = index + 1;
 	struct erofs_ra_window win;

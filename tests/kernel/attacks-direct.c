@@ -89,13 +89,9 @@ static int read_all_ways(int fd)
 	return 0;
 }
 
-/*
- * O_DIRECT is granted where the file's own blocks can be read so, and nowhere else.
- * Upstream's sharing refuses it at open() only, and reads by the page cache.
- */
-static int set_direct(const char *path, bool granted, bool shared)
+/* O_DIRECT is granted where the file's own blocks can be read so, and nowhere else */
+static int set_direct(const char *path, bool granted)
 {
-	const bool at_open = granted && !(upstream && shared);
 	int fd = open(path, O_RDONLY), ret, direct;
 
 	expect(fd >= 0, "%s: %s", path, strerror(errno));
@@ -107,7 +103,7 @@ static int set_direct(const char *path, bool granted, bool shared)
 	expect_ok(read_all_ways(fd));
 	close(fd);
 	direct = open(path, O_RDONLY | O_DIRECT);
-	expect(at_open ? direct >= 0 : direct < 0 && errno == EINVAL, "%s: O_DIRECT: %d", path,
+	expect(granted ? direct >= 0 : direct < 0 && errno == EINVAL, "%s: O_DIRECT: %d", path,
 	       direct);
 	if (direct >= 0)
 		expect_ok(read_all_ways(direct));
@@ -129,7 +125,7 @@ int direct_reads_after_open(void)
 			printf("# %s, %s\n", images[k].source, options[i] ? options[i] : "-");
 			expect(!attach(images[k].source, "a", options[i]), "mount: %s",
 			       strerror(errno));
-			expect_ok(set_direct("/m/a/" DENSE, images[k].granted, i == 2));
+			expect_ok(set_direct("/m/a/" DENSE, images[k].granted));
 			expect_ok(leave("a"));
 			forget_mounts();
 		}
@@ -141,9 +137,9 @@ int direct_reads_after_open(void)
 int direct_reads_beside_others(void)
 {
 	expect(!attach("/disk0", "a", BELIEVE) && !attach("one", "b", BELIEVE), "mount");
-	expect_ok(set_direct("/m/a/" DENSE, true, true));
-	expect_ok(set_direct("/m/b/" DENSE, false, true));
-	return set_direct("/m/a/" DENSE, true, true);
+	expect_ok(set_direct("/m/a/" DENSE, true));
+	expect_ok(set_direct("/m/b/" DENSE, false));
+	return set_direct("/m/a/" DENSE, true);
 }
 
 /* the file that overlayfs opens gets the flags of that which was opened there */

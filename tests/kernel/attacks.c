@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * attacks [--upstream] FOLDER [CASE]... - who shares by fingerprint among strangers:
+ * attacks FOLDER [CASE]... - who shares by fingerprint among strangers:
  * users who have a file open, makers of archives and of images, tenants whose memory is
  * short.  What is in FOLDER says ishare.c, whose images these are; /disk0 and /disk1 are
  * "one" and "two", /disk2 is "plain", /disk3 an ext4 to put images on.
@@ -375,10 +375,9 @@ static int eviction_below_a_read(void)
 		usleep(100000);
 	expect(i < 600, "the read does not end");
 	expect(!status, "status %x", status);
-	/* upstream has no such event */
 	i = traced("erofs_ishare_leave:");
 	printf("# %d evicted\n", i);
-	expect(upstream || i > 0, "nobody was evicted");
+	expect(i > 0, "nobody was evicted");
 	rmdir(GROUP);
 	return 0;
 }
@@ -529,7 +528,7 @@ static int images_of_mounts_are_not_written(void)
 	int fd, i;
 
 	expect_ok(set_up_store());
-	for (i = 0; i < (upstream ? 1 : 2); i++) {
+	for (i = 0; i < 2; i++) {
 		struct map a, b;
 
 		printf("# %s\n", options[i]);
@@ -563,8 +562,8 @@ static int remount_does_not_share(void)
 	expect_ok(set_up_store());
 	expect(!attach(STORE "a", "a", NULL) && !attach(STORE "b", "b", BELIEVE), "mount: %s",
 	       strerror(errno));
-	expect(mount("none", "/m/a", "", MS_REMOUNT | MS_RDONLY, BELIEVE) ?
-	       !upstream && errno == EINVAL : upstream, "remount: %s", strerror(errno));
+	expect(mount("none", "/m/a", "", MS_REMOUNT | MS_RDONLY, BELIEVE) &&
+	       errno == EINVAL, "remount: %s", strerror(errno));
 	fd = open(STORE "a", O_WRONLY);
 	expect(fd >= 0, "open: %s", strerror(errno));
 	close(fd);
@@ -588,8 +587,6 @@ static int images_being_written_are_not_shared(void)
 	expect(!attach(STORE "a", "a", NULL), "without sharing: %s", strerror(errno));
 	expect_ok(leave("a"));
 	forget_mounts();
-	if (upstream)
-		return 0;
 	expect(!write_string(PARAMS "ishare_domain", "everybody"), "ishare_domain");
 	data = attach(STORE "a", "a", NULL) || attach(STORE "b", "b", NULL);
 	write_string(PARAMS "ishare_domain", "\n");
@@ -603,35 +600,26 @@ static int images_being_written_are_not_shared(void)
 }
 
 static const struct sharing_case cases[] = {
-	{ "direct-reads-after-open", direct_reads_after_open, NULL },
-	{ "direct-reads-beside-others", direct_reads_beside_others, NULL },
-	{ "direct-reads-through-overlayfs", direct_reads_through_overlayfs, NULL },
-	{ "statx-of-all-mounts", statx_of_all_mounts, NULL },
-	{ "not-with-two-fingerprints", not_with_two_fingerprints, NULL },
-	{ "digests-of-stock-are-verified", digests_of_stock_are_verified,
-	  "fingerprints are not verified" },
-	{ "mismatch-is-remembered", mismatch_is_remembered,
-	  "fingerprints are not verified" },
-	{ "bomb-is-not-hashed-to-its-end", bomb_is_not_hashed_to_its_end,
-	  "fingerprints are not verified" },
-	{ "read-error-is-remembered", read_error_is_remembered,
-	  "fingerprints are not verified" },
-	{ "opener-waits-for-nobody", opener_waits_for_nobody,
-	  "fingerprints are not verified" },
-	{ "device-keeps-being-verified", device_keeps_being_verified,
-	  "fingerprints are not verified" },
-	{ "default-domain-verifies", default_domain_verifies,
-	  "there is no default domain" },
-	{ "eviction-below-a-read", eviction_below_a_read, NULL },
-	{ "lenders-can-be-unmounted", lenders_can_be_unmounted,
-	  "others are not asked" },
-	{ "sums-are-read-while-they-come", sums_are_read_while_they_come,
-	  "there are no counters" },
-	{ "errors-end-a-populate", errors_end_a_populate, NULL },
-	{ "internal-inode-has-a-name", internal_inode_has_a_name, NULL },
-	{ "images-of-mounts-are-not-written", images_of_mounts_are_not_written, NULL },
-	{ "remount-does-not-share", remount_does_not_share, NULL },
-	{ "images-being-written-are-not-shared", images_being_written_are_not_shared, NULL },
+	{ "direct-reads-after-open", direct_reads_after_open },
+	{ "direct-reads-beside-others", direct_reads_beside_others },
+	{ "direct-reads-through-overlayfs", direct_reads_through_overlayfs },
+	{ "statx-of-all-mounts", statx_of_all_mounts },
+	{ "not-with-two-fingerprints", not_with_two_fingerprints },
+	{ "digests-of-stock-are-verified", digests_of_stock_are_verified },
+	{ "mismatch-is-remembered", mismatch_is_remembered },
+	{ "bomb-is-not-hashed-to-its-end", bomb_is_not_hashed_to_its_end },
+	{ "read-error-is-remembered", read_error_is_remembered },
+	{ "opener-waits-for-nobody", opener_waits_for_nobody },
+	{ "device-keeps-being-verified", device_keeps_being_verified },
+	{ "default-domain-verifies", default_domain_verifies },
+	{ "eviction-below-a-read", eviction_below_a_read },
+	{ "lenders-can-be-unmounted", lenders_can_be_unmounted },
+	{ "sums-are-read-while-they-come", sums_are_read_while_they_come },
+	{ "errors-end-a-populate", errors_end_a_populate },
+	{ "internal-inode-has-a-name", internal_inode_has_a_name },
+	{ "images-of-mounts-are-not-written", images_of_mounts_are_not_written },
+	{ "remount-does-not-share", remount_does_not_share },
+	{ "images-being-written-are-not-shared", images_being_written_are_not_shared },
 };
 
 int main(int argc, char **argv)

@@ -29,10 +29,10 @@ const struct mode modes[] = {
 	  .denies = true, .usual = true },
 	{ .name = "later-member", .options = BELIEVE, .bystander = BELIEVE, .helped = true,
 	  .first = true, .denies = true },
-	{ .name = "verified-alone", .options = VERIFY, .not_upstream = true,
+	{ .name = "verified-alone", .options = VERIFY,
 	  .bystander = "inode_share_verify,domain_id=other", .denies = true },
 	{ .name = "verified-member", .options = VERIFY, .bystander = VERIFY, .helped = true,
-	  .not_upstream = true, .denies = true },
+	  .denies = true },
 };
 
 const size_t nr_modes = sizeof(modes) / sizeof(*modes);
@@ -138,23 +138,18 @@ int set_up(struct scene *s)
 	return 0;
 }
 
-/* upstream reads by the inode that was read in last, whoever asks */
 bool gets_error(const struct scene *s, const struct reader *r, bool direct)
 {
 	if (!s->failing || s->fault->outcome != FAILS)
 		return false;
-	if (!s->mode->helped || direct)
-		return r->fails;
-	return upstream && s->mode->first;
+	return r->fails && (!s->mode->helped || direct);
 }
 
 static int wanted(const struct scene *s, const struct reader *r, const struct way *way)
 {
-	const bool shared = s->mode->options && strstr(s->mode->options, "inode_share");
 	int want = gets_error(s, r, way->direct) ? way->error : RIGHT;
 
-	/* upstream does not read directly where it shares */
-	if (way->direct && (!r->direct || (upstream && shared)))
+	if (way->direct && !r->direct)
 		want = EINVAL;
 	return want;
 }

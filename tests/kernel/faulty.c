@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * faulty [--upstream] FOLDER [CASE]... - what a mount is on fails, while others use equal
+ * faulty FOLDER [CASE]... - what a mount is on fails, while others use equal
  * files, or the same chunks, from elsewhere.  A case is a fault and a mode of sharing, and
  * in it the file is asked for by each way there is (faulty-ways.c):
  *
@@ -125,12 +125,10 @@ static void add(const char *name, const struct combination *c)
 {
 	char *with_mode;
 
-	if (upstream && c->mode->not_upstream)
-		return;
 	if (asprintf(&with_mode, "%s-%s", name, c->mode->name) < 0 || nr_cases == MOST)
 		errx(1, "too many cases");
 	combinations[nr_cases] = *c;
-	cases[nr_cases++] = (struct sharing_case) { with_mode, run_combination, NULL };
+	cases[nr_cases++] = (struct sharing_case) { with_mode, run_combination };
 }
 
 static bool is_in_table(const struct fault *fault, const struct mode *mode)
@@ -154,18 +152,14 @@ static void add_modes(const char *name, int (*run)(const struct mode *mode))
 {
 	size_t k;
 
-	for (k = 0; k < nr_modes; k++) {
-		/* who is helped by upstream does not ask for what fails */
-		const bool usual = upstream && modes[k].helped ? modes[k].first : modes[k].usual;
-
-		if (usual || (getenv("FAULTY_ROUNDS") && !(upstream && modes[k].helped)))
+	for (k = 0; k < nr_modes; k++)
+		if (modes[k].usual || getenv("FAULTY_ROUNDS"))
 			add(name, &(struct combination) { .mode = &modes[k], .run = run });
-	}
 }
 
 static void add_case(const char *name, int (*run)(void))
 {
-	cases[nr_cases++] = (struct sharing_case) { name, run, NULL };
+	cases[nr_cases++] = (struct sharing_case) { name, run };
 }
 
 /* with nothing mounted, nothing of what failed is in use any more */
@@ -188,7 +182,6 @@ static void load_modules(void)
 int main(int argc, char **argv)
 {
 	load_modules();
-	upstream = argc > 1 && !strcmp(argv[1], "--upstream");
 	add_faults(device_faults, nr_device_faults);
 	add_faults(loop_faults, nr_loop_faults);
 	add_faults(file_faults, nr_file_faults);
@@ -199,8 +192,7 @@ int main(int argc, char **argv)
 	add_modes("unmounted-readers", unmounted_readers);
 	add_modes("unmounted-readahead", unmounted_readahead);
 	add_modes("comes-and-goes", comes_and_goes);
-	if (!upstream)
-		add_case("wrong-at-open", wrong_at_open);
+	add_case("wrong-at-open", wrong_at_open);
 	add_case("wrong-and-believed", wrong_and_believed);
 	add_case("module-unloads", module_unloads);
 	return sharing_main(argc, argv, cases, nr_cases);

@@ -103,8 +103,7 @@ struct mode {
 	const char *bystander;	/* options of who does not */
 	bool common;		/* what fails is the device= of two mounts */
 	bool helped;		/* the bystander has the file, and is asked */
-	bool first;		/* his inode is read in first, too */
-	bool not_upstream;	/* upstream has no such option */
+	bool first;		/* his file is opened first, too */
 	bool denies;		/* writing to an image file */
 	bool usual;		/* for each fault */
 };

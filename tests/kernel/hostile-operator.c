@@ -50,13 +50,6 @@ static const struct { const char *where, *lower; } overlays[] = {
 };
 
 static const char *folder;
-static bool upstream;
-
-/* upstream does not verify */
-static bool is_mounted(const struct mounted *m)
-{
-	return !upstream || !strstr(m->options, "verify");
-}
 
 static int mount_image(const struct mounted *m, const char *where)
 {
@@ -112,17 +105,14 @@ static int mount_with_owners(const char *from, const char *to)
 	return ret;
 }
 
-int operator_mount(const char *images, bool lacks)
+int operator_mount(const char *images)
 {
 	char target[64];
 	size_t i;
 
 	folder = images;
-	upstream = lacks;
 	(void)!system("modprobe -q overlay");
 	for (i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
-		if (!is_mounted(&mounts[i]))
-			continue;
 		if (mount_image(&mounts[i], mounts[i].where)) {
 			printf("# %s: %s\n", mounts[i].where, strerror(errno));
 			return 1;
@@ -173,7 +163,7 @@ int operator_unmount(void)
 	while (i--)
 		ret |= unmount(overlays[i].where);
 	for (i = sizeof(mounts) / sizeof(*mounts); i--; )
-		ret |= is_mounted(&mounts[i]) && unmount(mounts[i].where);
+		ret |= unmount(mounts[i].where);
 	return ret;
 }
 
@@ -247,13 +237,9 @@ static void churn(struct thread *t)
 	uint64_t pos;
 	int fd;
 
-	/*
-	 * Not those that share by fingerprint on Linux 7, Debian's own module has busy
-	 * inodes after such an unmount: see tests/expected-skips, kernel/ishare/stress.
-	 */
 	do {
 		m = &mounts[dice(t, sizeof(mounts) / sizeof(*mounts))];
-	} while (*m->source == '/' || (upstream && strstr(m->options, "inode_share")));
+	} while (*m->source == '/');
 	if (mount_image(m, "churn"))
 		return;
 	fd = open(f.path, O_RDONLY | O_CLOEXEC);
@@ -274,16 +260,6 @@ static void churn(struct thread *t)
 static __attribute__((noinline)) int answer(void)
 {
 	return getppid() != 42424242;
-}
-
-/*
- * A file by its own name has its own probes; with upstream's sharing the kernel takes the
- * mapping for that of another inode, and does not see them.
- */
-static bool is_seen(const struct hostile_file *f)
-{
-	return !upstream || strstr(f->path, "/m/plain/") || strstr(f->path, "/m/file/") ||
-		strstr(f->path, "/m/chunks");
 }
 
 static void probe(struct thread *t, int type)
@@ -315,7 +291,7 @@ static void probe(struct thread *t, int type)
 			sum += hits;
 		close(fds[i]);
 	}
-	if (pid > 0 && !sum && is_seen(f))
+	if (pid > 0 && !sum)
 		wrong("probed: %s was not seen", f->path);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hostile [--upstream] [--seed N] [--only NAME]... [--without NAME]... SECONDS FOLDER
+ * hostile [--seed N] [--only NAME]... [--without NAME]... SECONDS FOLDER
  * hostile --make FOLDER
  *
  * Nobody in particular, with files, mappings and mounts of ours, does at random all that
@@ -43,7 +43,6 @@
 
 static unsigned long seconds;
 static const char *folder;
-static bool upstream;
 static long long hang = HANG;
 static bool watched;
 static pid_t victim, hostile, operator;
@@ -222,7 +221,7 @@ static void hostilities(void)
 static int images_are_mounted(void)
 {
 	expect(!operator_groups(watched), "see above");
-	expect(!operator_mount(folder, upstream), "see above");
+	expect(!operator_mount(folder), "see above");
 	return 0;
 }
 
@@ -333,10 +332,6 @@ static void parse(int argc, char **argv)
 
 	seed = time(NULL);
 	for (i = 1; i < argc && !strncmp(argv[i], "--", 2); i++) {
-		if (!strcmp(argv[i], "--upstream")) {
-			upstream = true;
-			continue;
-		}
 		if (i + 1 == argc)
 			usage();
 		if (!strcmp(argv[i], "--seed"))

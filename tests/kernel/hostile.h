@@ -228,7 +228,7 @@ int victim_process(void);
 #define HOSTILE_GROUP	"/sys/fs/cgroup/hostile"
 #define VICTIM_GROUP	"/sys/fs/cgroup/victim"
 
-int operator_mount(const char *images, bool lacks);
+int operator_mount(const char *images);
 int operator_unmount(void);
 int operator_groups(bool watched);
 int operator_join(const char *group);

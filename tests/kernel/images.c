@@ -5,14 +5,14 @@
  * errors; all others are read alike by every way, as bytes or as errors; nobody else's
  * files change; and nothing crashes, hangs or stays in memory.
  *
- * images [--seed N] [--count N] [--ours|--stock] [--debug] FOLDER
+ * images [--seed N] [--count N] [--stock] [--debug] FOLDER
  *	N images, spread over all ways to mount one and over the images in FOLDER, which
  *	tests/fuzz/corpus/lib.sh has made; and those that the file "found" there has
- * images [--ours|--stock] [--debug] FOLDER 'SEED WAY IMAGE CHANGE...'...
+ * images [--stock] [--debug] FOLDER 'SEED WAY IMAGE CHANGE...'...
  *	these, as they are printed before each is tried
  *
- * --ours is our module on Linux 6.12, --stock Debian's, which shares on 7 only; --debug is for
- * kernels that check themselves, which are slow and keep what was freed for a while.
+ * --stock is Debian's module, which shares on 7 only; --debug is for kernels that check
+ * themselves, which are slow and keep what was freed for a while.
  *
  * KTAP.  An image at which something was wrong is left in /out.
  */
@@ -68,7 +68,7 @@ static const struct way ways[] = {
 
 char images_tree[256];
 static const char *folder;
-static bool ours, stock, debug;	/* ours: on 6.12 */
+static bool stock, debug;
 static struct base bases[MOST_BASES];
 static unsigned int nr_bases;
 static uint64_t first_seed = 1;
@@ -90,7 +90,7 @@ static bool offered(const char *options, bool only_ours)
 {
 	if (stock && strstr(options, "chunk_share"))
 		return false;
-	return ours || !only_ours;
+	return !stock || !only_ours;
 }
 
 /* --- devices */
@@ -468,7 +468,7 @@ static bool known_to_warn(const struct trial *trial)
 {
 	const unsigned int block_bits = 1024 + 12;
 
-	return !ours && trial->way->believed && trial->bytes[block_bits] < 12;
+	return stock && trial->way->believed && trial->bytes[block_bits] < 12;
 }
 
 /* in a process of its own, which may end badly; 0 if all is well */
@@ -728,9 +728,8 @@ int main(int argc, char **argv)
 	sigset_t child;
 
 	for (; argc > 2 && !strncmp(argv[1], "--", 2); argc--, argv++) {
-		if (!strcmp(argv[1], "--ours") || !strcmp(argv[1], "--stock")) {
-			ours = argv[1][2] == 'o';
-			stock = !ours;
+		if (!strcmp(argv[1], "--stock")) {
+			stock = true;
 			continue;
 		}
 		if (!strcmp(argv[1], "--debug")) {
@@ -747,7 +746,7 @@ int main(int argc, char **argv)
 		argv++;
 	}
 	if (argc < 2 || !strncmp(argv[1], "--", 2)) {
-		fprintf(stderr, "usage: images [--ours|--stock] [--debug] [--seed N] [--count N] FOLDER [IMAGE]...\n");
+		fprintf(stderr, "usage: images [--stock] [--debug] [--seed N] [--count N] FOLDER [IMAGE]...\n");
 		return 2;
 	}
 	folder = argv[1];

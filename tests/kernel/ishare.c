@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ishare [--upstream] FOLDER [CASE]... - files of equal content share their pages (mount
+ * ishare FOLDER [CASE]... - files of equal content share their pages (mount
  * options inode_share and domain_id).  FOLDER has the images that ishare.test makes and,
  * in "tree", the files that are in them.  /disk0 and /disk1 are the images "one" and
- * "two".  With --upstream what only our sharing does is skipped.
+ * "two".
  *
  * The question that started it: two files with equal bytes are mapped by a process;
  * are these the same pages?  /proc/self/pagemap tells.
@@ -229,7 +229,7 @@ static int direct_reads_bypass(void)
 	expect(pread(a, buf, 1 << 20, 0) == 1 << 20, "pread: %s", strerror(errno));
 	expect(!memcmp(buf, ref.p, 1 << 20), "other bytes");
 	expect(!cached_pages(a), "%ld pages cached", cached_pages(a));
-	/* upstream has none for compressed files */
+	/* there are none of compressed files */
 	expect(!share("lz4", "z"), "mount");
 	expect(open_at("z", DENSE, O_DIRECT) < 0 && errno == EINVAL, "compressed: %s",
 	       strerror(errno));
@@ -334,9 +334,9 @@ static int stalls_end(void)
 	restored = number_in(CGROUP "/memory.stat", "workingset_restore_file");
 	for (at = 0; at < m.size; at += 16 * page)
 		(void)*(volatile char *)(m.p + at);
-	restored = number_in(CGROUP "/memory.stat", "workingset_restore_file") - restored;
-	/* the sum is brought up to date every two seconds */
+	/* the sums are brought up to date every two seconds */
 	sleep(3);
+	restored = number_in(CGROUP "/memory.stat", "workingset_restore_file") - restored;
 	expect_ok(stalls(&some[0], &full[0]));
 	sleep(3);
 	expect_ok(stalls(&some[1], &full[1]));
@@ -415,8 +415,8 @@ static int not_with_malformed_xattrs(void)
 	for (i = 0; i < sizeof(images) / sizeof(*images); i++) {
 		printf("# %s\n", images[i]);
 		err = share(images[i], images[i]);
-		/* upstream does not even mount it */
-		if (upstream && err == -EUCLEAN && !strcmp(images[i], "nowhere"))
+		/* Linux 7 does not even mount it */
+		if (err == -EUCLEAN && !strcmp(images[i], "nowhere"))
 			continue;
 		expect(!err, "mount: %s", strerror(-err));
 		expect_ok(pair("a", images[i], DENSE, false));
@@ -536,9 +536,8 @@ static int identity_is_kept(void)
 	}
 	fclose(f);
 	expect(found, "no mapping");
-	/* leases are the opened file's; upstream gives out none */
-	expect(upstream || !fcntl(a.fd, F_SETLEASE, F_RDLCK), "lease: %s",
-	       strerror(errno));
+	/* leases are the opened file's */
+	expect(!fcntl(a.fd, F_SETLEASE, F_RDLCK), "lease: %s", strerror(errno));
 	expect(fcntl(b.fd, F_GETLEASE) == F_UNLCK, "b has the lease of a");
 	fcntl(a.fd, F_SETLEASE, F_UNLCK);
 	/* and permissions: nobody may read what the mode of b forbids, a allows */
@@ -751,47 +750,34 @@ static int module_unloads(void)
 }
 
 static const struct sharing_case cases[] = {
-	{ "sums-are-shown", sums_are_shown,
-	  "there are no counters" },
-	{ "devices-share", devices_share, NULL },
-	{ "one-image-shares", one_image_shares, NULL },
-	{ "file-backed-mounts-share", file_backed_mounts_share,
-	  "files and block devices are kept apart" },
-	{ "layouts-share", layouts_share,
-	  "compressed files and others are kept apart" },
-	{ "cache-is-one", cache_is_one, NULL },
-	{ "all-reads-are-right", all_reads_are_right, NULL },
-	{ "direct-reads-bypass", direct_reads_bypass,
-	  "shared files cannot be opened for direct reads" },
-	{ "holes-are-zero-pages", holes_are_zero_pages, NULL },
-	{ "locked-uffd-wp-marker-does-not-loop", locked_uffd_wp_marker_does_not_loop, NULL },
-	{ "stalls-end", stalls_end,
-	  "a page of a compressed file is read by upstream alone" },
-	{ "not-without-the-option", not_without_the_option, NULL },
-	{ "not-with-another-domain", not_with_another_domain, NULL },
-	{ "device-keeps-its-domain", device_keeps_its_domain,
-	  "the domain of a mounted device is not looked at" },
-	{ "not-with-one-byte-different", not_with_one_byte_different, NULL },
-	{ "not-with-unequal-size", not_with_unequal_size, NULL },
-	{ "not-with-malformed-xattrs", not_with_malformed_xattrs, NULL },
-	{ "verified-mounts-share", verified_mounts_share,
-	  "fingerprints are not verified" },
-	{ "verified-do-not-share-with-others", verified_do_not_share_with_others,
-	  "fingerprints are not verified" },
-	{ "options-are-checked", options_are_checked,
-	  "a domain without sharing is accepted" },
-	{ "default-domain", default_domain,
-	  "there is no default domain" },
-	{ "identity-is-kept", identity_is_kept, NULL },
-	{ "other-images-serve-on", other_images_serve_on, NULL },
-	{ "mappings-outlive-lazy-unmounts", mappings_outlive_lazy_unmounts, NULL },
-	{ "errors-are-answered-by-others", errors_are_answered_by_others,
-	  "others are not asked" },
-	{ "compressed-blocks-help-others", compressed_blocks_help_others,
-	  "others are not asked" },
-	{ "events-are-traced", events_are_traced,
-	  "there are no events" },
-	{ "module-unloads", module_unloads, NULL },
+	{ "sums-are-shown", sums_are_shown },
+	{ "devices-share", devices_share },
+	{ "one-image-shares", one_image_shares },
+	{ "file-backed-mounts-share", file_backed_mounts_share },
+	{ "layouts-share", layouts_share },
+	{ "cache-is-one", cache_is_one },
+	{ "all-reads-are-right", all_reads_are_right },
+	{ "direct-reads-bypass", direct_reads_bypass },
+	{ "holes-are-zero-pages", holes_are_zero_pages },
+	{ "locked-uffd-wp-marker-does-not-loop", locked_uffd_wp_marker_does_not_loop },
+	{ "stalls-end", stalls_end },
+	{ "not-without-the-option", not_without_the_option },
+	{ "not-with-another-domain", not_with_another_domain },
+	{ "device-keeps-its-domain", device_keeps_its_domain },
+	{ "not-with-one-byte-different", not_with_one_byte_different },
+	{ "not-with-unequal-size", not_with_unequal_size },
+	{ "not-with-malformed-xattrs", not_with_malformed_xattrs },
+	{ "verified-mounts-share", verified_mounts_share },
+	{ "verified-do-not-share-with-others", verified_do_not_share_with_others },
+	{ "options-are-checked", options_are_checked },
+	{ "default-domain", default_domain },
+	{ "identity-is-kept", identity_is_kept },
+	{ "other-images-serve-on", other_images_serve_on },
+	{ "mappings-outlive-lazy-unmounts", mappings_outlive_lazy_unmounts },
+	{ "errors-are-answered-by-others", errors_are_answered_by_others },
+	{ "compressed-blocks-help-others", compressed_blocks_help_others },
+	{ "events-are-traced", events_are_traced },
+	{ "module-unloads", module_unloads },
 };
 
 int main(int argc, char **argv)

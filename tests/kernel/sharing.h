@@ -10,14 +10,15 @@
 #include <stddef.h>
 
 extern const char *folder;	/* with images, and the files in them below "tree" */
-extern bool upstream;		/* only what Linux 7 does as well */
 extern size_t page;
 
 struct sharing_case {
 	const char *name;	/* kebab-case */
 	int (*run)(void);
-	const char *lacking;	/* why upstream's sharing does not do this, or NULL */
 };
+
+/* why a case that returns KTAP_SKIP is skipped */
+extern const char *sharing_skip;
 
 /* in the process of a case, which one that is */
 extern const struct sharing_case *running;
@@ -61,7 +62,7 @@ int same_bytes(struct map m, const char *name);
 /* 0 if all data pages are shared, or none, as @shared says, and the bytes are right */
 int expect_shared(struct map a, struct map b, const char *name, bool shared);
 
-/* the main() of a test program: [--upstream] FOLDER [CASE]... */
+/* the main() of a test program: FOLDER [CASE]... */
 int sharing_main(int argc, char **argv, const struct sharing_case *cases, size_t nr);
 
 #endif	/* SHARING_H */

@@ -1,61 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One page cache for files of equal content.
- *
- * Files with the same fingerprint (an xattr that mkfs.erofs writes) on mounts of the
- * same domain use the page cache of one shared inode.  A file keeps its own inode
- * for all else; only inode->i_mapping, and with it file->f_mapping, is that of the
- * shared inode, as it is with block device files.  So stat(), /proc/PID/maps,
- * permissions, security modules, fanotify, locks and uprobes see the file that was
- * opened, and everything that goes by the mapping (read, mmap, splice, read-ahead,
- * reclaim, migration, reverse mapping, cachestat) sees one set of pages.
- *
- * Who lives how long:
- *
- * - A domain is a pseudo super block, which holds the shared inodes.  It is there as
- *   long as there are mounts that name it.
- * - An inode joins at an open, at the first as a rule, and leaves when it is
- *   evicted.  In between it is a member of the shared inode and holds a reference
- *   to it.  A file that was open before its inode joined keeps the mapping it has.
- * - A shared inode without members stays cached with its pages, as inodes of any
- *   file system do that nobody has open, until memory is needed or its domain goes.
- *   If its last member leaves because the member's file system is unmounted, it goes
- *   at once.
- * - Blocks are read through the file that asks (ishare_io.c), so nothing refers to
- *   an image that is not in use.  If they cannot be read, another member lends its own:
- *   its inode is held for that time, and its mount before it begins to go.
- * - Eviction waits for nothing.  It may be reclaim that evicts, on behalf of a read that
- *   has a folio of the same shared inode locked.  What is left to do once the reads by
- *   the blocks of a member have ended is left to a worker, and unmounting waits for it.
- *
- * What is read from the image of one member is what the others get, so a mount that shares
- * denies writing to its files (backing.c).
- *
- * Trust: who can mount with a domain vouches for the images in it.  Only fingerprints
- * that the super block declares count, and only where an inode has just the one: an
- * archive somebody else has made may bring an xattr of that name (fingerprint.c).
- * Mounts with inode_share_verify do not trust fingerprints either (ishare_verify.c):
- * they share among themselves, with shared inodes of their own.  The default domain is
- * one of those, unless the module is told to believe.
+ * Mounts that share by fingerprint: their options, their domain, and their blocks, which
+ * they lend to others; see ishare_member.c for the files.
  */
 #include <crypto/hash.h>
-#include <linux/backing-dev.h>
-#include <linux/bio.h>
 #include <linux/capability.h>
 #include <linux/fs_parser.h>
 #include <linux/module.h>
-#include <linux/mount.h>
-#include <linux/pseudo_fs.h>
 #include <linux/wait_bit.h>
 #include "backing.h"
+#include "compat.h"
 #include "ishare.h"
-
-/* as of Linux 7.0: the fingerprint's xattr is the long prefix with this number */
-#define EROFS_FEATURE_COMPAT_ISHARE_XATTRS	0x00000020
-#define EROFS_SB_ISHARE_XATTR_PREFIX_ID		105	/* byte of the super block */
-
-static DEFINE_MUTEX(erofs_ishare_lock);		/* of the domains and their mounts */
-static LIST_HEAD(erofs_ishare_domains);
 
 static char *erofs_ishare_default;
 static bool erofs_ishare_default_verify __read_mostly = true;
@@ -81,94 +36,6 @@ MODULE_PARM_DESC(ishare_domain,
 module_param_named(ishare_verify, erofs_ishare_default_verify, bool, 0600);
 MODULE_PARM_DESC(ishare_verify,
 		 "Verify the fingerprints of mounts in the domain ishare_domain (default: Y)");
-
-/* ---- domains ---- */
-
-static void erofs_ishare_free_inode(struct inode *inode)
-{
-	/* not before: lookups compare with it until the inode is unhashed */
-	kfree(inode->i_private);
-	free_inode_nonrcu(inode);
-}
-
-static const struct super_operations erofs_ishare_sops = {
-	.free_inode	= erofs_ishare_free_inode,
-	.statfs		= simple_statfs,
-};
-
-static int erofs_ishare_init_fs_context(struct fs_context *fc)
-{
-	struct pseudo_fs_context *ctx = init_pseudo(fc, EROFS_SUPER_MAGIC);
-
-	if (!ctx)
-		return -ENOMEM;
-	ctx->ops = &erofs_ishare_sops;
-	return 0;
-}
-
-static struct file_system_type erofs_ishare_fs_type = {
-	.owner		= THIS_MODULE,
-	.name		= "erofs_ishare",
-	.init_fs_context = erofs_ishare_init_fs_context,
-	.kill_sb	= kill_anon_super,
-};
-
-/* the domain of this name, with one more mount, under erofs_ishare_lock */
-static struct erofs_ishare_domain *erofs_ishare_get_domain(const char *id)
-{
-	struct erofs_ishare_domain *domain;
-	const size_t size = strlen(id) + 1;
-	int err;
-
-	list_for_each_entry(domain, &erofs_ishare_domains, list) {
-		if (!strcmp(domain->id, id)) {
-			++domain->mounts;
-			return domain;
-		}
-	}
-	domain = kzalloc(struct_size(domain, id, size), GFP_KERNEL);
-	if (!domain)
-		return ERR_PTR(-ENOMEM);
-	memcpy(domain->id, id, size);
-	err = -ENOMEM;
-	domain->wq = alloc_workqueue("erofs_ishare", WQ_UNBOUND, 0);
-	if (!domain->wq)
-		goto err_free;
-	domain->mnt = kern_mount(&erofs_ishare_fs_type);
-	err = PTR_ERR_OR_ZERO(domain->mnt);
-	if (err)
-		goto err_wq;
-	/* read-ahead needs one; what it is told to read comes in large pieces */
-	err = super_setup_bdi(domain->mnt->mnt_sb);
-	if (err)
-		goto err_mnt;
-	domain->mnt->mnt_sb->s_bdi->io_pages = BIO_MAX_VECS;
-	domain->mounts = 1;
-	list_add(&domain->list, &erofs_ishare_domains);
-	return domain;
-
-err_mnt:
-	kern_unmount(domain->mnt);
-err_wq:
-	destroy_workqueue(domain->wq);
-err_free:
-	kfree(domain);
-	return ERR_PTR(err);
-}
-
-static void erofs_ishare_put_domain(struct erofs_ishare_domain *domain)
-{
-	mutex_lock(&erofs_ishare_lock);
-	if (!--domain->mounts) {
-		list_del(&domain->list);
-		destroy_workqueue(domain->wq);
-		kern_unmount(domain->mnt);
-		kfree(domain);
-	}
-	mutex_unlock(&erofs_ishare_lock);
-}
-
-/* ---- mounts ---- */
 
 enum { Opt_inode_share, Opt_inode_share_verify, Opt_domain_id };
 
@@ -261,26 +128,29 @@ static int erofs_ishare_find_xattr(struct super_block *sb,
 				   struct erofs_ishare *is)
 {
 	struct erofs_sb_info *sbi = EROFS_SB(sb);
-	struct erofs_buf buf = __EROFS_BUF_INITIALIZER;
 	const struct erofs_xattr_prefix_item *item;
-	const u8 *dsb;
-	u8 id;
+	int id;
 
 	if (!(sbi->feature_compat & EROFS_FEATURE_COMPAT_ISHARE_XATTRS))
 		return 0;
-	dsb = erofs_read_metabuf(&buf, sb, EROFS_SUPER_OFFSET, EROFS_KMAP);
-	if (IS_ERR(dsb))
-		return PTR_ERR(dsb);
-	id = dsb[EROFS_SB_ISHARE_XATTR_PREFIX_ID];
-	erofs_put_metabuf(&buf);
+	id = erofs_ishare_prefix_id(sb);
+	if (id < 0)
+		return id;
 	if (id >= sbi->xattr_prefix_count) {
-		erofs_err(sb, "the fingerprint's xattr prefix %u is not there", id);
+		erofs_err(sb, "the fingerprint's xattr prefix %d is not there", id);
 		return 0;
 	}
 	item = &sbi->xattr_prefixes[id];
 	is->xattr_index = item->prefix->base_index;
 	is->xattr_name = kmemdup_nul(item->prefix->infix, item->infix_len, GFP_KERNEL);
 	return is->xattr_name ? 0 : -ENOMEM;
+}
+
+/* a name may lead to it, but who reads fragments or metadata from it has it locked besides */
+static void erofs_ishare_exclude(struct inode *internal)
+{
+	if (internal)
+		set_bit(EROFS_I_UNSHARED_BIT, &EROFS_I(internal)->flags);
 }
 
 /**
@@ -334,16 +204,13 @@ int erofs_ishare_init_sb(struct super_block *sb, struct fs_context *fc)
 	if (err)
 		return err;
 
-	/* a name may lead to it, but who reads fragments from it has it locked besides */
-	if (EROFS_SB(sb)->packed_inode)
-		set_bit(EROFS_I_UNSHARED_BIT, &EROFS_I(EROFS_SB(sb)->packed_inode)->flags);
+	erofs_ishare_exclude(EROFS_SB(sb)->packed_inode);
+	erofs_ishare_exclude(erofs_metabox_inode(EROFS_SB(sb)));
 
-	mutex_lock(&erofs_ishare_lock);
 	is->domain = erofs_ishare_get_domain(is->domain_id);
 	err = PTR_ERR_OR_ZERO(is->domain);
 	if (err)
 		is->domain = NULL;
-	mutex_unlock(&erofs_ishare_lock);
 	if (!err)
 		err = erofs_ishare_register(sb);
 	if (err)
