@@ -323,7 +323,7 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 	struct address_space *mapping;
 	struct folio *folio;
 	vm_fault_t major;
-	int data;
+	int data, err;
 
 	data = erofs_chunk_find(inode, vmf->pgoff, true, &run);
 	if (data == -EAGAIN) {
@@ -361,9 +361,10 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 	}
 
 	/* nothing is mapped that could not be unmapped again */
-	if (erofs_chunk_use(inode, vmf->pgoff, &run, GFP_KERNEL_ACCOUNT)) {
+	err = erofs_chunk_use(inode, vmf->pgoff, &run, GFP_KERNEL_ACCOUNT);
+	if (err) {
 		folio_put(folio);
-		return major | VM_FAULT_OOM;
+		return major | (err == -EMLINK ? erofs_cached_fault(vmf) : VM_FAULT_OOM);
 	}
 	/* do not have others wait for the mm, who wait for no page */
 	if (!folio_trylock(folio)) {

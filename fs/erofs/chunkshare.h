@@ -40,14 +40,21 @@ struct erofs_chunk_cache {
 	struct xarray groups;	/* of them, see chunkshare_rmap.c */
 };
 
+/* uses by regions of files, see chunkshare_rmap.c */
+struct erofs_chunk_uses {
+	struct list_head list;
+	unsigned int nr;
+};
+
 /* pages of a cache that are unmapped together */
 struct erofs_chunk_group {
 	struct erofs_chunk_cache *cache;
 	pgoff_t first;			/* of its pages */
 	spinlock_t lock;		/* of what follows */
-	struct list_head touched;	/* uses by regions of files that have mapped pages ... */
-	struct list_head idle;		/* ... and that have not, since they were unmapped */
-	struct list_head charges;	/* of cgroups, see chunkshare_reclaim.c */
+	struct erofs_chunk_uses touched;	/* that have mapped pages ... */
+	struct erofs_chunk_uses idle;	/* ... and that have not, since they were unmapped */
+	struct rb_root charges;		/* of cgroups, see chunkshare_reclaim.c */
+	u64 added;			/* folios, while there were charges */
 };
 
 static_assert(EROFS_CHUNK_MAX_ORDER < EROFS_CHUNK_REGION_BITS);
@@ -127,7 +134,8 @@ int erofs_chunk_fadvise(struct file *file, loff_t pos, loff_t len, int advice);
 
 int erofs_chunk_reclaim_get(void);
 void erofs_chunk_reclaim_put(void);
-int erofs_chunk_charge(struct erofs_chunk_cache *cache, struct folio *folio, gfp_t gfp);
+int erofs_chunk_charge(struct erofs_chunk_cache *cache, struct folio *folio, int nid,
+		       gfp_t gfp);
 void erofs_chunk_drop_groups(struct erofs_chunk_cache *cache);
 
 struct erofs_chunk_group *erofs_chunk_get_group(struct erofs_chunk_cache *cache, pgoff_t page,

@@ -209,6 +209,7 @@ struct erofs_chunk_cache *erofs_chunk_get_cache(struct block_device *bdev,
 		mutex_unlock(&erofs_chunk_caches_lock);
 		goto err_free;
 	}
+	file_inode(cache->file)->i_private = cache;
 	xa_init_flags(&cache->groups, XA_FLAGS_ACCOUNT);
 	cache->mounts = 1;
 	list_add(&cache->list, &erofs_chunk_caches);

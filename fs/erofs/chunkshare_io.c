@@ -8,6 +8,7 @@
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/fadvise.h>
+#include <linux/sched/mm.h>
 #include <linux/swap.h>
 #include <linux/uio.h>
 #include <linux/wait_bit.h>
@@ -30,9 +31,21 @@ static void erofs_chunk_free_folio(struct folio *folio)
 		folio_get(folio);
 }
 
+/* who pays for a folio can have it back on another node, too */
+static int erofs_chunk_migrate_folio(struct address_space *mapping, struct folio *dst,
+				     struct folio *src, enum migrate_mode mode)
+{
+	const gfp_t gfp = mode == MIGRATE_ASYNC ? GFP_NOWAIT | __GFP_NOWARN : GFP_NOFS;
+	int err = 0;
+
+	if (folio_nid(dst) != folio_nid(src))
+		err = erofs_chunk_charge(mapping->host->i_private, src, folio_nid(dst), gfp);
+	return err ? err : filemap_migrate_folio(mapping, dst, src, mode);
+}
+
 const struct address_space_operations erofs_chunk_aops = {
 	.free_folio	= erofs_chunk_free_folio,
-	.migrate_folio	= filemap_migrate_folio,
+	.migrate_folio	= erofs_chunk_migrate_folio,
 };
 
 static void erofs_chunk_end_io(struct bio *bio)
@@ -125,7 +138,7 @@ static struct folio *erofs_chunk_new_folio(const struct erofs_chunk_run *run, pg
 
 	if (IS_ERR(folio))
 		return folio;
-	err = erofs_chunk_charge(run->cache, folio, gfp);
+	err = erofs_chunk_charge(run->cache, folio, folio_nid(folio), gfp);
 	if (!err)
 		return folio;
 	generic_error_remove_folio(mapping, folio);
@@ -478,6 +491,8 @@ ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to)
 static void erofs_chunk_advise(struct file *file, pgoff_t index, pgoff_t end,
 			       bool need)
 {
+	/* as in erofs_window_read() */
+	unsigned int nofs = memalloc_nofs_save();
 	struct blk_plug plug;
 
 	blk_start_plug(&plug);
@@ -498,6 +513,7 @@ static void erofs_chunk_advise(struct file *file, pgoff_t index, pgoff_t end,
 		cond_resched();
 	}
 	blk_finish_plug(&plug);
+	memalloc_nofs_restore(nofs);
 }
 
 /**

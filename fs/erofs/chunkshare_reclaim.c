@@ -24,6 +24,7 @@
 #include <linux/list_lru.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/rbtree.h>
 #include <linux/sched/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -31,13 +32,18 @@
 #include "compat.h"
 #include "chunkshare.h"
 
+/* whose charge it is */
+struct erofs_chunk_payer {
+	u64 memcg;		/* see erofs_chunk_memcg_id() */
+	int nid;		/* of the node that the pages are on */
+};
+
 struct erofs_chunk_charge {
 	struct erofs_chunk_group *group;
-	struct list_head of_group;
+	struct rb_node of_group;
 	struct list_head lru;	/* of the cgroup, on the node */
-	u64 memcg;		/* see erofs_chunk_memcg_id() */
-	int nid;		/* of the node */
-	bool young;		/* a page was added since it was looked at */
+	struct erofs_chunk_payer payer;
+	u64 added;		/* the number of the last folio that was added */
 	unsigned long unmapped;	/* when its pages were last unmapped, jiffies */
 };
 
@@ -141,41 +147,80 @@ static struct erofs_chunk_charge *erofs_chunk_alloc_charge(struct mem_cgroup *me
 	return charge;
 }
 
-/* under the lock of the group */
-static bool erofs_chunk_find_charge(struct erofs_chunk_group *group, u64 memcg, int nid)
+static int erofs_chunk_cmp(const void *key, const struct rb_node *node)
 {
-	struct erofs_chunk_charge *charge;
+	const struct erofs_chunk_payer *a = key;
+	const struct erofs_chunk_payer *b =
+		&rb_entry(node, struct erofs_chunk_charge, of_group)->payer;
 
-	list_for_each_entry(charge, &group->charges, of_group)
-		if (charge->memcg == memcg && charge->nid == nid) {
-			charge->young = true;
-			return true;
-		}
+	if (a->memcg != b->memcg)
+		return a->memcg < b->memcg ? -1 : 1;
+	return a->nid - b->nid;
+}
+
+/* the functions from here to the next remark are called under the lock of the group */
+static struct erofs_chunk_charge *erofs_chunk_find_charge(struct erofs_chunk_group *group,
+							  const struct erofs_chunk_payer *payer)
+{
+	struct rb_node *node = rb_find(payer, &group->charges, erofs_chunk_cmp);
+
+	return node ? rb_entry(node, struct erofs_chunk_charge, of_group) : NULL;
+}
+
+/* a folio is added for a payer whose charge is known */
+static bool erofs_chunk_count_folio(struct erofs_chunk_group *group,
+				    const struct erofs_chunk_payer *payer)
+{
+	struct erofs_chunk_charge *charge = erofs_chunk_find_charge(group, payer);
+
+	if (charge)
+		charge->added = ++group->added;
+	return charge;
+}
+
+static int erofs_chunk_cmp_nodes(struct rb_node *new, const struct rb_node *node)
+{
+	return erofs_chunk_cmp(&rb_entry(new, struct erofs_chunk_charge, of_group)->payer, node);
+}
+
+/* false if there is one of the same payer, which has the folio then */
+static bool erofs_chunk_insert_charge(struct erofs_chunk_charge *charge)
+{
+	struct erofs_chunk_group *group = charge->group;
+
+	charge->added = ++group->added;
+	if (!rb_find_add(&charge->of_group, &group->charges, erofs_chunk_cmp_nodes))
+		return true;
+	erofs_chunk_count_folio(group, &charge->payer);
 	return false;
 }
 
-static int erofs_chunk_add_charge(struct erofs_chunk_group *group, struct mem_cgroup *memcg,
-				  int nid, gfp_t gfp)
+static void erofs_chunk_free_charge(struct erofs_chunk_charge *charge)
 {
-	struct erofs_chunk_charge *charge = erofs_chunk_alloc_charge(memcg, nid, gfp);
-	bool found;
+	list_lru_del_obj(&erofs_chunk_lru, &charge->lru);
+	kmem_cache_free(erofs_chunk_charge_cachep, charge);
+}
+
+/* ---- without the lock ---- */
+
+static int erofs_chunk_add_charge(struct erofs_chunk_group *group, struct mem_cgroup *memcg,
+				  const struct erofs_chunk_payer *payer, gfp_t gfp)
+{
+	struct erofs_chunk_charge *charge = erofs_chunk_alloc_charge(memcg, payer->nid, gfp);
+	bool added;
 
 	if (!charge)
 		return -ENOMEM;
 	charge->group = group;
-	charge->memcg = erofs_chunk_memcg_id(memcg);
-	charge->nid = nid;
-	charge->young = true;
+	charge->payer = *payer;
 	charge->unmapped = jiffies - EROFS_CHUNK_AT_ONCE;
 	INIT_LIST_HEAD(&charge->lru);
 	spin_lock(&group->lock);
-	found = erofs_chunk_find_charge(group, charge->memcg, nid);
-	if (!found) {
-		list_add_tail(&charge->of_group, &group->charges);
+	added = erofs_chunk_insert_charge(charge);
+	if (added)
 		list_lru_add_obj(&erofs_chunk_lru, &charge->lru);
-	}
 	spin_unlock(&group->lock);
-	if (found)
+	if (!added)
 		kmem_cache_free(erofs_chunk_charge_cachep, charge);
 	return 0;
 }
@@ -184,13 +229,16 @@ static int erofs_chunk_add_charge(struct erofs_chunk_group *group, struct mem_cg
  * erofs_chunk_charge - see to it that who pays for a folio can have it back
  * @cache: that the folio was added to
  * @folio: the folio, locked
+ * @nid: the node that it is on, or is about to be
  * @gfp: how it was allocated
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
  */
-int erofs_chunk_charge(struct erofs_chunk_cache *cache, struct folio *folio, gfp_t gfp)
+int erofs_chunk_charge(struct erofs_chunk_cache *cache, struct folio *folio, int nid,
+		       gfp_t gfp)
 {
+	struct erofs_chunk_payer payer = { .nid = nid };
 	struct erofs_chunk_group *group;
 	struct mem_cgroup *memcg;
 	bool known;
@@ -201,13 +249,39 @@ int erofs_chunk_charge(struct erofs_chunk_cache *cache, struct folio *folio, gfp
 	if (!group)
 		return -ENOMEM;
 	memcg = erofs_chunk_memcg_get(folio);
+	payer.memcg = erofs_chunk_memcg_id(memcg);
 	spin_lock(&group->lock);
-	known = erofs_chunk_find_charge(group, erofs_chunk_memcg_id(memcg), folio_nid(folio));
+	known = erofs_chunk_count_folio(group, &payer);
 	spin_unlock(&group->lock);
 	if (!known)
-		err = erofs_chunk_add_charge(group, memcg, folio_nid(folio), gfp);
+		err = erofs_chunk_add_charge(group, memcg, &payer, gfp);
 	mem_cgroup_put(memcg);
 	return err;
+}
+
+/* charges that are taken from a group in one go */
+#define EROFS_CHUNK_DROPPED	64
+
+/* move some charges of a group from all lists to @charges; true if there may be more */
+static bool erofs_chunk_take_charges(struct erofs_chunk_group *group, struct list_head *charges)
+{
+	struct rb_node *node = NULL;
+	unsigned int i;
+
+	spin_lock(&group->lock);
+	for (i = 0; i < EROFS_CHUNK_DROPPED; ++i) {
+		struct erofs_chunk_charge *charge;
+
+		node = rb_first(&group->charges);
+		if (!node)
+			break;
+		charge = rb_entry(node, struct erofs_chunk_charge, of_group);
+		rb_erase(node, &group->charges);
+		list_lru_del_obj(&erofs_chunk_lru, &charge->lru);
+		list_add(&charge->lru, charges);
+	}
+	spin_unlock(&group->lock);
+	return node;
 }
 
 /**
@@ -222,15 +296,12 @@ void erofs_chunk_drop_groups(struct erofs_chunk_cache *cache)
 	unsigned long nr;
 
 	xa_for_each(&cache->groups, nr, group) {
-		spin_lock(&group->lock);
-		list_for_each_entry(charge, &group->charges, of_group)
-			list_lru_del_obj(&erofs_chunk_lru, &charge->lru);
-		list_splice_init(&group->charges, &charges);
-		spin_unlock(&group->lock);
+		while (erofs_chunk_take_charges(group, &charges))
+			cond_resched();
 		cond_resched();
 	}
 	synchronize_srcu(&erofs_chunk_srcu);
-	list_for_each_entry_safe(charge, next, &charges, of_group) {
+	list_for_each_entry_safe(charge, next, &charges, lru) {
 		kmem_cache_free(erofs_chunk_charge_cachep, charge);
 		cond_resched();
 	}
@@ -243,10 +314,12 @@ void erofs_chunk_drop_groups(struct erofs_chunk_cache *cache)
 
 /* ---- reclaim ---- */
 
-/* a charge that was found, if it is there still: it may be gone, or be another */
+/* a charge that was found, if it is there still: it may be gone */
 struct erofs_chunk_found {
 	struct erofs_chunk_group *group;
 	struct erofs_chunk_charge *charge;
+	struct erofs_chunk_payer payer;
+	u64 added;	/* what it had when it began to be looked at */
 };
 
 struct erofs_chunk_batch {
@@ -259,59 +332,75 @@ static DEFINE_LRU_ISOLATE(erofs_chunk_isolate, item, arg)
 	struct erofs_chunk_charge *charge = list_entry(item, struct erofs_chunk_charge, lru);
 	struct erofs_chunk_batch *batch = arg;
 
-	batch->found[batch->nr++] = (struct erofs_chunk_found) { charge->group, charge };
+	batch->found[batch->nr++] = (struct erofs_chunk_found) {
+		.group = charge->group,
+		.charge = charge,
+		/* if somebody changes it now, it is looked at another time */
+		.payer = charge->payer,
+	};
 	return LRU_ROTATE;
 }
 
-/* under the lock of the group */
-static void erofs_chunk_free_charge(struct erofs_chunk_charge *charge)
+/*
+ * May what a list of @memcg has led to be looked at for it?  From when it is being removed
+ * on, its list may be that of its parent, or of another that has its number now.
+ */
+static bool erofs_chunk_may_look(struct mem_cgroup *memcg)
 {
-	list_del(&charge->of_group);
-	list_lru_del_obj(&erofs_chunk_lru, &charge->lru);
-	kmem_cache_free(erofs_chunk_charge_cachep, charge);
-}
-
-/* a charge that came with the list of a cgroup that was removed is one of @memcg now */
-static bool erofs_chunk_inherit(struct erofs_chunk_group *group,
-				struct erofs_chunk_charge *charge, struct mem_cgroup *memcg)
-{
-	const u64 id = erofs_chunk_memcg_id(memcg);
-
-	if (charge->memcg == id)
-		return true;
-	if (erofs_chunk_find_charge(group, id, charge->nid))
-		return false;
-	charge->memcg = id;
+#ifdef CONFIG_MEMCG
+	return !memcg || !css_is_dying(&memcg->css);
+#else
 	return true;
+#endif
 }
 
 /* is what was found there still?  Under the lock of the group. */
 static bool erofs_chunk_there(const struct erofs_chunk_found *found)
 {
-	struct erofs_chunk_charge *charge;
+	return erofs_chunk_find_charge(found->group, &found->payer) == found->charge;
+}
 
-	list_for_each_entry(charge, &found->group->charges, of_group)
-		if (charge == found->charge)
-			return true;
+/* a charge that came with the list of a cgroup that was removed is one of @memcg now */
+static bool erofs_chunk_inherit(struct erofs_chunk_found *found, struct mem_cgroup *memcg)
+{
+	struct erofs_chunk_charge *charge = found->charge;
+	const u64 id = erofs_chunk_memcg_id(memcg);
+
+	if (charge->payer.memcg == id)
+		return true;
+	rb_erase(&charge->of_group, &found->group->charges);
+	charge->payer.memcg = id;
+	found->payer.memcg = id;
+	if (erofs_chunk_insert_charge(charge))
+		return true;
+	erofs_chunk_free_charge(charge);
 	return false;
 }
 
-/*
- * Begin to look at a charge of @memcg, which is not young any more, or end it, if nothing
- * was @cached: then it goes, if it is not young again.
- */
-static void erofs_chunk_look(const struct erofs_chunk_found *found, struct mem_cgroup *memcg,
-			     bool cached)
+/* begin to look at a charge of @memcg; false if it is not there, or none to be looked at */
+static bool erofs_chunk_begin(struct erofs_chunk_found *found, struct mem_cgroup *memcg)
 {
-	struct erofs_chunk_charge *charge = found->charge;
+	bool there;
+
+	spin_lock(&found->group->lock);
+	there = erofs_chunk_may_look(memcg) && erofs_chunk_there(found) &&
+		erofs_chunk_inherit(found, memcg);
+	if (there)
+		found->added = found->charge->added;
+	spin_unlock(&found->group->lock);
+	return there;
+}
+
+/* nothing was cached for it: a charge goes if no folio was added since it is looked at */
+static void erofs_chunk_end(const struct erofs_chunk_found *found, struct mem_cgroup *memcg)
+{
 	struct erofs_chunk_group *group = found->group;
 
 	spin_lock(&group->lock);
-	if (erofs_chunk_there(found)) {
-		if ((!cached && !charge->young) || !erofs_chunk_inherit(group, charge, memcg))
-			erofs_chunk_free_charge(charge);
-		else
-			charge->young = false;
+	if (erofs_chunk_may_look(memcg) && erofs_chunk_there(found) &&
+	    found->charge->added == found->added) {
+		rb_erase(&found->charge->of_group, &group->charges);
+		erofs_chunk_free_charge(found->charge);
 	}
 	spin_unlock(&group->lock);
 }
@@ -378,17 +467,16 @@ static void erofs_chunk_drop(struct erofs_chunk_group *group, const unsigned lon
 }
 
 /* returns how many pages were to be unmapped */
-static unsigned long erofs_chunk_reclaim(const struct erofs_chunk_found *found,
+static unsigned long erofs_chunk_reclaim(struct erofs_chunk_found *found,
 					 struct mem_cgroup *memcg)
 {
 	DECLARE_BITMAP(pages, EROFS_CHUNK_REGION);
 	DECLARE_BITMAP(left, EROFS_CHUNK_REGION);
-	bool cached;
 
-	erofs_chunk_look(found, memcg, true);
-	cached = erofs_chunk_mapped(found->group, memcg, pages);
-	if (!cached)
-		erofs_chunk_look(found, memcg, false);
+	if (!erofs_chunk_begin(found, memcg))
+		return 0;
+	if (!erofs_chunk_mapped(found->group, memcg, pages))
+		erofs_chunk_end(found, memcg);
 	if (bitmap_empty(pages, EROFS_CHUNK_REGION))
 		return 0;
 	erofs_chunk_unmap(found->group, pages, true);

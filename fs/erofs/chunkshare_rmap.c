@@ -10,21 +10,29 @@
  *
  * Uses of a group that have been asked for since they were unmapped are looked at first: they
  * are few, whatever other files refer to the group.  A fault that is under way may map its
- * page after its use was unmapped.  Such a page is found with the rest.
+ * page after its use was unmapped, and pages that another cgroup pays for stay mapped.  Such
+ * a page is found with the rest.  Which pages of a region are mapped is what its page tables
+ * say, not the chunk index, which a damaged device may give in another form each time.
  *
  * Groups go with the cache, when no file of a mount that has it is left.  Who unmaps holds
  * neither an inode nor its mount: eviction first takes the uses of the inode from their
  * groups, and then waits for those who have found one.
  */
+#include <linux/interval_tree_generic.h>
 #include <linux/mm.h>
+#include <linux/pgtable.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 #include "compat.h"
 #include "chunkshare.h"
 
-/* uses of a group that are unmapped in one go; the others come next time */
+/*
+ * Uses of a group that are unmapped in one go; the others come next time.  A cgroup that is
+ * at its limit tries more than 16 times before it is out of memory: it gets to all of them.
+ */
 #define EROFS_CHUNK_TOUCHED	256
-#define EROFS_CHUNK_IDLE	64
+#define EROFS_CHUNK_IDLE	256
+#define EROFS_CHUNK_USES	4096
 
 struct erofs_chunk_use {
 	struct erofs_chunk_group *group;
@@ -58,15 +66,14 @@ struct erofs_chunk_group *erofs_chunk_get_group(struct erofs_chunk_cache *cache,
 
 	if (group)
 		return group;
-	group = kmalloc(sizeof(*group), gfp);
+	group = kzalloc(sizeof(*group), gfp);
 	if (!group)
 		return NULL;
 	group->cache = cache;
 	group->first = nr << EROFS_CHUNK_REGION_BITS;
 	spin_lock_init(&group->lock);
-	INIT_LIST_HEAD(&group->touched);
-	INIT_LIST_HEAD(&group->idle);
-	INIT_LIST_HEAD(&group->charges);
+	INIT_LIST_HEAD(&group->touched.list);
+	INIT_LIST_HEAD(&group->idle.list);
 	old = xa_cmpxchg(&cache->groups, nr, NULL, group, gfp);
 	if (!old)
 		return group;
@@ -109,37 +116,56 @@ static struct erofs_chunk_use *erofs_chunk_find_use(struct erofs_chunk_use *use,
 	return NULL;
 }
 
-static void erofs_chunk_touch(struct erofs_chunk_use *use)
+static struct erofs_chunk_uses *erofs_chunk_uses(struct erofs_chunk_use *use)
 {
-	struct erofs_chunk_group *group = use->group;
-
-	if (READ_ONCE(use->touched))
-		return;
-	spin_lock(&group->lock);
-	WRITE_ONCE(use->touched, true);
-	list_move_tail(&use->of_group, &group->touched);
-	spin_unlock(&group->lock);
+	return use->touched ? &use->group->touched : &use->group->idle;
 }
 
-/* add a use, unless somebody else has; the slot of the region is there */
-static bool erofs_chunk_add_use(struct erofs_chunk_rmap *rmap, struct erofs_chunk_use *use)
+/* put a use to the end of a list, under the lock of the group */
+static void erofs_chunk_move_use(struct erofs_chunk_use *use, bool touched)
+{
+	--erofs_chunk_uses(use)->nr;
+	WRITE_ONCE(use->touched, touched);
+	list_move_tail(&use->of_group, &erofs_chunk_uses(use)->list);
+	++erofs_chunk_uses(use)->nr;
+}
+
+static void erofs_chunk_touch(struct erofs_chunk_use *use)
+{
+	if (READ_ONCE(use->touched))
+		return;
+	spin_lock(&use->group->lock);
+	erofs_chunk_move_use(use, true);
+	spin_unlock(&use->group->lock);
+}
+
+/* add a use, if there is none; the slot of the region is there */
+static int erofs_chunk_add_use(struct erofs_chunk_rmap *rmap, struct erofs_chunk_use *use)
 {
 	const unsigned long nr = use->first >> EROFS_CHUNK_REGION_BITS;
 	struct erofs_chunk_group *group = use->group;
-	bool known;
+	int err = 0;
 
 	/* the group has it before anybody maps a page because it is there */
 	xa_lock(&rmap->regions);
 	use->next = xa_load(&rmap->regions, nr);
-	known = erofs_chunk_find_use(use->next, group->cache, group->first);
-	if (!known) {
-		spin_lock(&group->lock);
-		list_add_tail(&use->of_group, &group->touched);
-		spin_unlock(&group->lock);
-		__xa_store(&rmap->regions, nr, use, 0);
+	if (erofs_chunk_find_use(use->next, group->cache, group->first)) {
+		err = -EEXIST;
+		goto out;
 	}
+	spin_lock(&group->lock);
+	if (group->touched.nr + group->idle.nr < EROFS_CHUNK_USES) {
+		list_add_tail(&use->of_group, &group->touched.list);
+		++group->touched.nr;
+	} else {
+		err = -EMLINK;
+	}
+	spin_unlock(&group->lock);
+	if (!err)
+		__xa_store(&rmap->regions, nr, use, 0);
+out:
 	xa_unlock(&rmap->regions);
-	return !known;
+	return err;
 }
 
 static int erofs_chunk_make_use(struct inode *inode, pgoff_t index,
@@ -147,6 +173,7 @@ static int erofs_chunk_make_use(struct inode *inode, pgoff_t index,
 {
 	struct erofs_chunk_rmap *rmap = erofs_chunk_rmap(inode, gfp);
 	struct erofs_chunk_use *use;
+	int err;
 
 	if (!rmap || xa_reserve(&rmap->regions, index >> EROFS_CHUNK_REGION_BITS, gfp))
 		return -ENOMEM;
@@ -161,9 +188,10 @@ static int erofs_chunk_make_use(struct inode *inode, pgoff_t index,
 		kfree(use);
 		return -ENOMEM;
 	}
-	if (!erofs_chunk_add_use(rmap, use))
+	err = erofs_chunk_add_use(rmap, use);
+	if (err)
 		kfree(use);
-	return 0;
+	return err == -EEXIST ? 0 : err;
 }
 
 /**
@@ -176,7 +204,8 @@ static int erofs_chunk_make_use(struct inode *inode, pgoff_t index,
  * This holds for all pages of the same region and the same group.
  *
  * Context: does not sleep unless @gfp says so.
- * Return: 0; -ENOMEM; or -ENOENT if it may not sleep, and nothing is cached of @run.
+ * Return: 0; -ENOMEM; -EMLINK if so many regions of files map the group that reclaim could
+ * not keep up; or -ENOENT if it may not sleep, and nothing is cached of @run.
  */
 int erofs_chunk_use(struct inode *inode, pgoff_t index, const struct erofs_chunk_run *run,
 		    gfp_t gfp)
@@ -220,6 +249,7 @@ void erofs_chunk_evict_inode(struct inode *inode)
 			next = use->next;
 			spin_lock(&use->group->lock);
 			list_del(&use->of_group);
+			--erofs_chunk_uses(use)->nr;
 			spin_unlock(&use->group->lock);
 			kfree(use);
 		}
@@ -233,88 +263,151 @@ void erofs_chunk_evict_inode(struct inode *inode)
 
 /* ---- unmapping ---- */
 
-/* of the pages from @first on: those that are in @pages of a group, or may be */
-static void erofs_chunk_pages_of(struct inode *inode, pgoff_t first,
-				 const struct erofs_chunk_group *group,
-				 const unsigned long *pages, unsigned long *found)
+/* a search for pages of a group in the page tables of a region */
+struct erofs_chunk_search {
+	const struct erofs_chunk_group *group;
+	const unsigned long *pages;	/* of the group: those that are searched for */
+	pgoff_t first;			/* page of the region */
+	/* pages of the region ... */
+	DECLARE_BITMAP(found, EROFS_CHUNK_REGION);
+	DECLARE_BITMAP(locked, EROFS_CHUNK_REGION);	/* ... that somebody has locked there */
+};
+
+/* the page table of an address, or NULL; interrupts are off */
+static pte_t *erofs_chunk_page_table(struct mm_struct *mm, unsigned long addr)
 {
-	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
-	const pgoff_t end = min(first + EROFS_CHUNK_REGION, eof);
-	struct erofs_chunk_run run;
-	pgoff_t index, i;
+	pgd_t *pgdp = pgd_offset(mm, addr), pgd = READ_ONCE(*pgdp);
+	p4d_t *p4dp, p4d;
+	pud_t *pudp, pud;
+	pmd_t pmd;
 
-	bitmap_zero(found, EROFS_CHUNK_REGION);
-	for (index = first; index < end; index += run.nr) {
-		int data;
-
-		run = (struct erofs_chunk_run) { .nr = end - index };
-		data = erofs_chunk_find(inode, index, true, &run);
-		if (data < 0) {
-			/* where they are is not in memory: others lose a mapping at most */
-			bitmap_set(found, index - first, end - index);
-			return;
-		}
-		if (!data || run.cache != group->cache)
-			continue;
-		for (i = 0; i < run.nr; ++i)
-			if (run.page + i - group->first < EROFS_CHUNK_REGION &&
-			    test_bit(run.page + i - group->first, pages))
-				__set_bit(index + i - first, found);
-	}
+	if (pgd_none(pgd))
+		return NULL;
+	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
+	p4d = READ_ONCE(*p4dp);
+	if (p4d_none(p4d))
+		return NULL;
+	pudp = pud_offset_lockless(p4dp, p4d, addr);
+	pud = READ_ONCE(*pudp);
+	if (pud_none(pud) || pud_leaf(pud))
+		return NULL;
+	pmd = pmdp_get_lockless(pmd_offset_lockless(pudp, pud, addr));
+	if (pmd_none(pmd) || !pmd_present(pmd) || pmd_leaf(pmd))
+		return NULL;
+	return pte_offset_kernel(&pmd, addr);
 }
 
-/* what somebody has locked in memory of the pages from @first on is none of @pages */
-static void erofs_chunk_spare_locked(struct address_space *mapping, pgoff_t first,
-				     unsigned long *pages)
+/* is the page of an entry one that is searched for? */
+static bool erofs_chunk_is_searched(const struct erofs_chunk_search *search, pte_t pte)
 {
-	const pgoff_t end = first + EROFS_CHUNK_REGION;
-	struct vm_area_struct *vma, *next;
+	struct folio *folio;
+	struct page *page;
+	pgoff_t nr;
+
+	if (!pte_present(pte) || pte_special(pte))
+		return false;
+	page = pte_page(pte);
+	folio = page_folio(page);
+	if (READ_ONCE(folio->mapping) != search->group->cache->file->f_mapping)
+		return false;
+	nr = READ_ONCE(folio->index) + folio_page_idx(folio, page) - search->group->first;
+	return nr < EROFS_CHUNK_REGION && test_bit(nr, search->pages);
+}
+
+/*
+ * Search a part of a VMA that one page table maps, in the way of get_user_pages_fast(): an
+ * entry may change as soon as it is read, and its page may be another's.  Then a page is
+ * unmapped that need not be, or stays until the next search.
+ */
+static void erofs_chunk_search_table(struct erofs_chunk_search *search,
+				     struct vm_area_struct *vma, unsigned long addr,
+				     unsigned long end)
+{
+	unsigned long *found = READ_ONCE(vma->vm_flags) & VM_LOCKED ? search->locked :
+			       search->found;
+	pgoff_t i = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT) - search->first;
+	unsigned long flags;
+	pte_t *ptep;
+
+	local_irq_save(flags);
+	ptep = erofs_chunk_page_table(vma->vm_mm, addr);
+	for (; ptep && addr < end; addr += PAGE_SIZE, ++ptep, ++i)
+		if (erofs_chunk_is_searched(search, ptep_get_lockless(ptep)))
+			__set_bit(i, found);
+	local_irq_restore(flags);
+}
+
+static unsigned long erofs_vma_first(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff;
+}
+
+static unsigned long erofs_vma_last(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff + vma_pages(vma) - 1;
+}
+
+/* the tree of a mapping, of which the core exports no search */
+INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long, shared.rb_subtree_last,
+		     erofs_vma_first, erofs_vma_last, static __maybe_unused, erofs_vma_tree)
+
+/*
+ * Search all who map the file.  The lock keeps the VMAs, and with them the page tables that
+ * they are in: who takes a VMA apart takes it from the tree first.
+ */
+static void erofs_chunk_search(struct erofs_chunk_search *search,
+			       struct address_space *mapping)
+{
+	const pgoff_t first = search->first, last = first + EROFS_CHUNK_REGION - 1;
+	struct vm_area_struct *vma;
 
 	i_mmap_lock_read(mapping);
-	rbtree_postorder_for_each_entry_safe(vma, next, &mapping->i_mmap.rb_root,
-					     shared.rb) {
+	for (vma = erofs_vma_tree_iter_first(&mapping->i_mmap, first, last); vma;
+	     vma = erofs_vma_tree_iter_next(vma, first, last)) {
 		const pgoff_t from = max(vma->vm_pgoff, first);
-		const pgoff_t to = min(vma->vm_pgoff + vma_pages(vma), end);
+		const pgoff_t to = min(erofs_vma_last(vma), last);
+		unsigned long addr = vma->vm_start + ((from - vma->vm_pgoff) << PAGE_SHIFT);
+		const unsigned long end = addr + ((to - from + 1) << PAGE_SHIFT);
 
-		/* changes without our lock: who locks now may come too late, as for reclaim */
-		if (from < to && (READ_ONCE(vma->vm_flags) & VM_LOCKED))
-			bitmap_clear(pages, from - first, to - from);
+		for (; addr < end; addr = pmd_addr_end(addr, end))
+			erofs_chunk_search_table(search, vma, addr, pmd_addr_end(addr, end));
 		cond_resched();
 	}
 	i_mmap_unlock_read(mapping);
 }
 
-static void erofs_chunk_unmap_use(struct inode *inode, pgoff_t first,
-				  const struct erofs_chunk_group *group,
-				  const unsigned long *pages)
+/* false if nobody maps the file */
+static bool erofs_chunk_unmap_use(struct inode *inode, struct erofs_chunk_search *search)
 {
 	struct address_space *mapping = inode->i_mapping;
-	DECLARE_BITMAP(found, EROFS_CHUNK_REGION);
 	unsigned int start, end;
 
 	if (!mapping_mapped(mapping))
-		return;
-	erofs_chunk_pages_of(inode, first, group, pages, found);
-	erofs_chunk_spare_locked(mapping, first, found);
-	if (bitmap_empty(found, EROFS_CHUNK_REGION))
-		return;
-	for_each_set_bitrange(start, end, found, EROFS_CHUNK_REGION)
-		unmap_mapping_pages(mapping, first + start, end - start, false);
-	atomic_long_inc(&erofs_chunk_share(inode)->unmapped);
+		return false;
+	bitmap_zero(search->found, EROFS_CHUNK_REGION);
+	bitmap_zero(search->locked, EROFS_CHUNK_REGION);
+	erofs_chunk_search(search, mapping);
+	/* who locks a page now may come too late, as for reclaim */
+	bitmap_andnot(search->found, search->found, search->locked, EROFS_CHUNK_REGION);
+	for_each_set_bitrange(start, end, search->found, EROFS_CHUNK_REGION)
+		unmap_mapping_pages(mapping, search->first + start, end - start, false);
+	if (!bitmap_empty(search->found, EROFS_CHUNK_REGION))
+		atomic_long_inc(&erofs_chunk_share(inode)->unmapped);
+	return true;
 }
 
 /* the next use of a list, which is idle from here on; its inode stays until it is unmapped */
 static struct erofs_chunk_rmap *erofs_chunk_next_use(struct erofs_chunk_group *group,
-						     struct list_head *uses, pgoff_t *region)
+						     struct erofs_chunk_uses *uses,
+						     pgoff_t *region)
 {
 	struct erofs_chunk_rmap *rmap = NULL;
 	struct erofs_chunk_use *use;
 
 	spin_lock(&group->lock);
-	use = list_first_entry_or_null(uses, struct erofs_chunk_use, of_group);
+	use = list_first_entry_or_null(&uses->list, struct erofs_chunk_use, of_group);
 	if (use) {
-		WRITE_ONCE(use->touched, false);
-		list_move_tail(&use->of_group, &group->idle);
+		erofs_chunk_move_use(use, false);
 		*region = use->first;
 		rmap = use->rmap;
 		atomic_inc(&rmap->unmapping);
@@ -329,21 +422,23 @@ static struct erofs_chunk_rmap *erofs_chunk_next_use(struct erofs_chunk_group *g
  * @pages: a bitmap of those pages
  * @touched: by the uses that have been touched, or by some of the others
  *
- * Pages that are locked in memory (mlock) stay mapped.
+ * Pages that are locked in memory (mlock) stay mapped, by all who map the file.
  */
 void erofs_chunk_unmap(struct erofs_chunk_group *group, const unsigned long *pages,
 		       bool touched)
 {
+	struct erofs_chunk_uses *uses = touched ? &group->touched : &group->idle;
 	unsigned int left = touched ? EROFS_CHUNK_TOUCHED : EROFS_CHUNK_IDLE;
+	unsigned int nr = READ_ONCE(uses->nr);
+	struct erofs_chunk_search search = { .group = group, .pages = pages };
 	struct erofs_chunk_rmap *rmap;
-	pgoff_t region;
 
-	while (left--) {
-		rmap = erofs_chunk_next_use(group, touched ? &group->touched : &group->idle,
-					    &region);
+	/* each once; those that nobody maps cost nothing */
+	while (nr-- && left) {
+		rmap = erofs_chunk_next_use(group, uses, &search.first);
 		if (!rmap)
 			break;
-		erofs_chunk_unmap_use(rmap->inode, region, group, pages);
+		left -= erofs_chunk_unmap_use(rmap->inode, &search);
 		/* pairs with erofs_chunk_evict_inode(): by address only, as it may be gone */
 		if (atomic_dec_and_test(&rmap->unmapping))
 			wake_up_var(&rmap->unmapping);

@@ -8,6 +8,7 @@
  * /disk4 is "dense", with files whose chunk indexes take more than a block; /disk5 is an
  * empty ext4.  Images "old" and "new" differ in the data of state.img alone, "other" is
  * "new" with another UUID, and "old.next" and "new.next" refer to them for all data.
+ * "many" has a file with one page every 2 MiB, each the same.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -705,6 +706,27 @@ static int file_systems_in_a_file_keep_apart(void)
 	return same_bytes(map_at("b", "tail.img"), "tail.img");
 }
 
+/* a page in more places than reclaim could unmap it from: the rest has its own cache */
+static int page_in_too_many_places(void)
+{
+	const size_t region = 2 * MB, regions = 4200, most = 4096;
+	size_t i, bad = 0;
+	struct map m;
+
+	expect(!share("many", "a"), "mount: %s", strerror(errno));
+	/* to write to all of it, there is not enough memory */
+	m = (struct map) { .fd = open_at("a", "many.img", 0), .size = regions * region };
+	m.p = mmap(NULL, m.size, PROT_READ, MAP_PRIVATE, m.fd, 0);
+	expect(m.p != MAP_FAILED, "mmap: %s", strerror(errno));
+	for (i = 0; i < regions; i++)
+		bad += m.p[i * region] != 'm' || m.p[i * region + page - 1] != 'm';
+	expect(!bad, "%zu regions have other bytes", bad);
+	expect(counter("cached_bytes") == (long)page, "%ld bytes", counter("cached_bytes"));
+	expect(cached_pages(m.fd) == (long)(regions - most), "%ld pages in its own cache",
+	       cached_pages(m.fd));
+	return drop_map(m);
+}
+
 /* a huge page in place of a page table would drop pages that are not the file's */
 static int nothing_is_collapsed(void)
 {
@@ -763,6 +785,7 @@ static const struct sharing_case cases[] = {
 	{ "mappings-outlive-lazy-unmounts", mappings_outlive_lazy_unmounts },
 	{ "small-blocks-are-upstreams", small_blocks_are_upstreams },
 	{ "file-systems-in-a-file-keep-apart", file_systems_in_a_file_keep_apart },
+	{ "page-in-too-many-places", page_in_too_many_places },
 	{ "nothing-is-collapsed", nothing_is_collapsed },
 	{ "option-is-shown", option_is_shown },
 	{ "module-unloads", module_unloads },

@@ -122,6 +122,25 @@ static void locks_some(int fd)
 			err(1, "mlock");
 }
 
+/* all of the file, of which it has no page: nobody else's are locked by that */
+static void locks_nothing(int fd)
+{
+	char *p = map_all(fd);
+
+	if (mprotect(p, SIZE / 2, PROT_NONE) ||
+	    (mlock(p, SIZE / 2) && errno != ENOMEM) ||
+	    mlock2(p + SIZE / 2, SIZE / 2, MLOCK_ONFAULT))
+		err(1, "mlock");
+}
+
+/* what others have besides */
+static void locks_all(int fd)
+{
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		err(1, "mlockall");
+	map_all(fd);
+}
+
 static void maps_at_random(int fd)
 {
 	double end = now() + SECONDS;
@@ -217,6 +236,8 @@ static const struct attacker {
 	{ "readahead", reads_ahead },
 	{ "read", reads },
 	{ "mlock", locks_some },
+	{ "mlock-nothing", locks_nothing },
+	{ "mlockall", locks_all },
 	{ "random", maps_at_random },
 	{ "row", maps_in_a_row },
 	{ "dontneed", drops },
