@@ -46,7 +46,7 @@
 #include "backing.h"
 #include "compat.h"
 #include "chunkshare.h"
-#include "hole.h"
+#include "resolve.h"
 #include "zeropage.h"
 
 #define EROFS_MOUNT_CHUNK_SHARE		0x00008000
@@ -106,6 +106,12 @@ static int erofs_chunk_add_device(struct super_block *sb, struct fs_context *fc,
 	return 0;
 }
 
+static void erofs_chunk_init_internal(struct inode *inode)
+{
+	if (inode)
+		erofs_chunk_init_inode(inode);
+}
+
 /**
  * erofs_chunk_init_sb - share the chunks of a mount, if it was asked to
  * @sb: its super block, complete otherwise
@@ -146,6 +152,9 @@ int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
 		goto err_allow;
 
 	sbi->chunk_share = cs;
+	/* those that were there before, which names of an image may lead to */
+	erofs_chunk_init_internal(sbi->packed_inode);
+	erofs_chunk_init_internal(erofs_metabox_inode(sbi));
 	err = erofs_chunk_add_device(sb, fc, &cs->device[0], &sbi->dif0);
 	down_read(&devs->rwsem);
 	if (!err)
@@ -229,57 +238,48 @@ void erofs_chunk_init_inode(struct inode *inode)
 }
 
 /**
- * erofs_chunk_find - find in which cache, and where in it, pages of a file are
+ * erofs_chunk_locate - find in which cache, and where in it, data of a file is
  * @inode: of a shared file
- * @index: the first page, which must lie within the file
- * @cached: look no further than where the chunk index is in memory
- * @run: in: pages that matter in @run->nr; out: where they are
+ * @run: data; in: in @run->chunk the place as the chunk index has it; out: there as well
+ *	the cache and its pages, of which there may be fewer than are in @run now
  *
- * Context: may sleep, unless @cached.
- * Return: 1 for data; 0 for a hole, of @run->nr pages; a negative error.
+ * Return: 0, or -ENODEV.
  */
-int erofs_chunk_find(struct inode *inode, pgoff_t index, bool cached,
-		     struct erofs_chunk_run *run)
+int erofs_chunk_locate(struct inode *inode, struct erofs_run *run)
 {
 	struct erofs_chunk_share *cs = erofs_chunk_share(inode);
-	struct erofs_chunk_place place = { .nr = run->nr };
+	struct erofs_chunk_run *chunk = &run->chunk;
 	struct erofs_chunk_device *device;
 	unsigned int i;
-	int ret;
 
-	ret = erofs_chunk_place(inode, index, cached, &place);
-	run->nr = place.nr;
-	if (ret <= 0)
-		return ret;
-	if (place.device_id >= cs->nr_devices)
+	if (chunk->device_id >= cs->nr_devices)
 		return -ENODEV;
-	run->device_id = place.device_id;
-	run->page = place.block;
-	run->pos = (erofs_off_t)place.block << PAGE_SHIFT;
-
-	device = &cs->device[place.device_id];
+	chunk->page = chunk->pos >> PAGE_SHIFT;
+	chunk->nr = run->end - run->first;
+	device = &cs->device[chunk->device_id];
 	if (!device->cache) {
-		run->page += device->start;
+		chunk->page += device->start;
 		device = cs->device;
-	} else if (!place.device_id) {
+	} else if (!chunk->device_id) {
 		/* other devices may have a part of the addresses of this one */
 		for (i = 1; i < cs->nr_devices; ++i) {
 			struct erofs_chunk_device *other = &cs->device[i];
 
 			if (!other->cache || !other->start)
 				continue;
-			if (run->page < other->start) {
-				run->nr = min(run->nr, other->start - run->page);
-			} else if (run->page - other->start < other->nr) {
-				run->page -= other->start;
-				run->nr = min(run->nr, other->nr - run->page);
+			if (chunk->page < other->start) {
+				chunk->nr = min(chunk->nr, other->start - chunk->page);
+			} else if (chunk->page - other->start < other->nr) {
+				chunk->page -= other->start;
+				chunk->nr = min(chunk->nr, other->nr - chunk->page);
 				device = other;
 				break;
 			}
 		}
 	}
-	run->cache = device->cache;
-	return 1;
+	chunk->cache = device->cache;
+	run->end = run->first + chunk->nr;
+	return 0;
 }
 
 /*
@@ -307,42 +307,24 @@ static bool erofs_chunk_unlock_fault(struct vm_fault *vmf, struct folio *folio)
 }
 
 /**
- * erofs_chunk_fault - ->fault of shared files, for what is not a hole
+ * erofs_chunk_fault - ->fault of shared files, for data
  * @vmf: the fault, within the file
- *
- * What cannot be shared is left to the page cache of the file, which has its own
- * errors.
+ * @run: where its page is
  *
  * Return: as of vm_operations_struct.fault.
  */
-vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
+vm_fault_t erofs_chunk_fault(struct vm_fault *vmf, const struct erofs_chunk_run *run)
 {
+	struct address_space *mapping = erofs_chunk_mapping(run);
 	struct file *file = vmf->vma->vm_file;
 	struct inode *inode = file_inode(file);
-	struct erofs_chunk_run run = { .nr = 1 };
-	struct address_space *mapping;
 	struct folio *folio;
 	vm_fault_t major;
-	int data, err;
+	int err;
 
-	data = erofs_chunk_find(inode, vmf->pgoff, true, &run);
-	if (data == -EAGAIN) {
-		major = erofs_index_fault(vmf, vmf->pgoff, vmf->pgoff + 1);
-		if (major)
-			return major;
-		run.nr = 1;
-		data = erofs_chunk_find(inode, vmf->pgoff, false, &run);
-	}
+	folio = filemap_get_folio(mapping, run->page);
 	/* mlock() begins anew for ever while a fault gives up its lock: not for an error */
-	if (data == -EIO)
-		return VM_FAULT_SIGBUS;
-	if (data <= 0)
-		return erofs_cached_fault(vmf);
-
-	mapping = erofs_chunk_mapping(&run);
-	folio = filemap_get_folio(mapping, run.page);
-	/* the same of an error of the data */
-	if (IS_ERR(folio) && erofs_chunk_unreadable(file, &run))
+	if (IS_ERR(folio) && erofs_chunk_unreadable(file, run))
 		return VM_FAULT_SIGBUS;
 	major = erofs_readahead_fault(vmf, folio);
 	if (major & VM_FAULT_RETRY) {
@@ -351,17 +333,17 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 		return major;
 	}
 	if (IS_ERR(folio)) {
-		folio = filemap_get_folio(mapping, run.page);
+		folio = filemap_get_folio(mapping, run->page);
 		if (IS_ERR(folio) && (vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
 			return major | VM_FAULT_RETRY;
 		if (IS_ERR(folio))
-			folio = erofs_chunk_read_folio(file, &run);
+			folio = erofs_chunk_read_folio(file, run);
 		if (IS_ERR(folio))
 			return vmf_error(PTR_ERR(folio));
 	}
 
 	/* nothing is mapped that could not be unmapped again */
-	err = erofs_chunk_use(inode, vmf->pgoff, &run, GFP_KERNEL_ACCOUNT);
+	err = erofs_chunk_use(inode, vmf->pgoff, run, GFP_KERNEL_ACCOUNT);
 	if (err) {
 		folio_put(folio);
 		return major | (err == -EMLINK ? erofs_cached_fault(vmf) : VM_FAULT_OOM);
@@ -378,17 +360,17 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
 		folio_put(folio);
 		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 			return major | VM_FAULT_RETRY;
-		folio = erofs_chunk_read_folio(file, &run);
+		folio = erofs_chunk_read_folio(file, run);
 		if (IS_ERR(folio))
 			return major | vmf_error(PTR_ERR(folio));
 		folio_lock(folio);
 	}
-	if (folio->mapping != mapping || erofs_chunk_drop_failed(folio, run.page)) {
+	if (folio->mapping != mapping || erofs_chunk_drop_failed(folio, run->page)) {
 		folio_unlock(folio);
 		folio_put(folio);
 		return major | VM_FAULT_NOPAGE;
 	}
-	vmf->page = folio_file_page(folio, run.page);
+	vmf->page = folio_file_page(folio, run->page);
 	if (PageHWPoison(vmf->page)) {
 		/* somebody maps it; the core would unmap it, and drop the folio */
 		folio_unlock(folio);
@@ -448,6 +430,26 @@ static void erofs_chunk_around(struct vm_fault *vmf, const struct erofs_chunk_ru
 	*end = vmf->pgoff + min3(after, nr, PTRS_PER_PTE - pte);
 }
 
+/* map what is cached of pages that lie in a row, by what can be unmapped together */
+static vm_fault_t erofs_chunk_map_run(struct vm_fault *vmf, pgoff_t start, pgoff_t end,
+				      struct erofs_chunk_run run)
+{
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	vm_fault_t ret = 0;
+
+	while (start < end) {
+		const pgoff_t region_end = ALIGN(start + 1, EROFS_CHUNK_REGION);
+		const pgoff_t group_end = ALIGN(run.page + 1, EROFS_CHUNK_REGION);
+
+		run.nr = min3(end - start, region_end - start, group_end - run.page);
+		if (!erofs_chunk_use(inode, start, &run, GFP_NOWAIT | __GFP_ACCOUNT))
+			ret |= erofs_map_cached(vmf, run.cache->file, run.page, start, run.nr);
+		start += run.nr;
+		run.page += run.nr;
+	}
+	return ret;
+}
+
 /**
  * erofs_chunk_map_pages - ->map_pages of shared files
  * @vmf: the fault
@@ -462,44 +464,36 @@ vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 	struct file *file = vmf->vma->vm_file;
 	struct inode *inode = file_inode(file);
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
-	struct erofs_chunk_run here = { .nr = EROFS_CHUNK_AROUND };
+	struct erofs_run here = {
+		.first = vmf->pgoff,
+		.end = min(vmf->pgoff + EROFS_CHUNK_AROUND, eof),
+	};
 	unsigned int miss = READ_ONCE(file->f_ra.mmap_miss);
 	vm_fault_t ret = 0;
-	int is_data;
+	bool row;
 
-	if (vmf->pgoff >= eof)
+	if (vmf->pgoff >= eof || erofs_resolve(inode, vmf->pgoff, true, &here))
 		return 0;
-	is_data = erofs_chunk_find(inode, vmf->pgoff, true, &here);
-	if (is_data < 0)
-		return 0;
+	row = here.kind == EROFS_DATA && here.end - here.first == EROFS_CHUNK_AROUND;
 	++end;
 	if (end - start <= EROFS_CHUNK_AROUND)
-		erofs_chunk_around(vmf, is_data && here.nr == EROFS_CHUNK_AROUND ? &here : NULL,
-				   &start, &end);
+		erofs_chunk_around(vmf, row ? &here.chunk : NULL, &start, &end);
 	end = min(end, eof);
 	while (start < end) {
-		const pgoff_t nr = min(end, ALIGN(start + 1, EROFS_CHUNK_REGION)) - start;
-		struct erofs_chunk_run run = { .nr = nr };
-		int data;
+		struct erofs_run run = { .first = start, .end = end };
 
 		if (start == vmf->pgoff) {
 			run = here;
-			run.nr = min(run.nr, nr);
-			data = is_data;
-		} else {
-			data = erofs_chunk_find(inode, start, true, &run);
-		}
-		if (data < 0) {
+		} else if (erofs_resolve(inode, start, true, &run)) {
 			/* the page itself is to be mapped if what is before it is not known */
 			if (start > vmf->pgoff)
 				break;
 			start = vmf->pgoff;
 			continue;
 		}
-		run.nr = min(run.nr, ALIGN(run.page + 1, EROFS_CHUNK_REGION) - run.page);
-		if (data && !erofs_chunk_use(inode, start, &run, GFP_NOWAIT | __GFP_ACCOUNT))
-			ret |= erofs_map_cached(vmf, run.cache->file, run.page, start, run.nr);
-		start += run.nr;
+		if (run.kind == EROFS_DATA)
+			ret |= erofs_chunk_map_run(vmf, start, min(end, run.end), run.chunk);
+		start = run.end;
 	}
 	if (ret && miss)
 		WRITE_ONCE(file->f_ra.mmap_miss, miss - 1);

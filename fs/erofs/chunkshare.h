@@ -6,7 +6,7 @@
 #include <linux/fs_context.h>
 #include <linux/pagemap.h>
 #include <linux/seq_file.h>
-#include "internal.h"
+#include "resolve.h"
 
 #ifdef CONFIG_EROFS_FS_CHUNK_SHARE
 
@@ -75,15 +75,6 @@ struct erofs_chunk_share {
 	struct erofs_chunk_device device[];	/* by device_id */
 };
 
-/* where pages of a file are */
-struct erofs_chunk_run {
-	struct erofs_chunk_cache *cache;	/* of the device */
-	pgoff_t page;			/* of that */
-	pgoff_t nr;
-	unsigned int device_id;		/* as erofs_map_dev() takes it ... */
-	erofs_off_t pos;		/* ... with this position, bytes */
-};
-
 static inline struct address_space *erofs_chunk_mapping(const struct erofs_chunk_run *run)
 {
 	return run->cache->file->f_mapping;
@@ -115,9 +106,8 @@ void erofs_chunk_put_cache(struct erofs_chunk_cache *cache);
 int erofs_chunk_init_sysfs(struct super_block *sb, struct erofs_chunk_share *cs);
 void erofs_chunk_exit_sysfs(struct erofs_chunk_share *cs);
 
-int erofs_chunk_find(struct inode *inode, pgoff_t index, bool cached,
-		     struct erofs_chunk_run *run);
-vm_fault_t erofs_chunk_fault(struct vm_fault *vmf);
+int erofs_chunk_locate(struct inode *inode, struct erofs_run *run);
+vm_fault_t erofs_chunk_fault(struct vm_fault *vmf, const struct erofs_chunk_run *run);
 vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
 
 extern const struct address_space_operations erofs_chunk_aops;
@@ -171,9 +161,15 @@ static inline void erofs_chunk_show_options(struct seq_file *seq,
 static inline void erofs_chunk_init_inode(struct inode *inode) {}
 static inline void erofs_chunk_evict_inode(struct inode *inode) {}
 
-static inline vm_fault_t erofs_chunk_fault(struct vm_fault *vmf)
+static inline int erofs_chunk_locate(struct inode *inode, struct erofs_run *run)
 {
-	return filemap_fault(vmf);
+	return -EOPNOTSUPP;
+}
+
+static inline vm_fault_t erofs_chunk_fault(struct vm_fault *vmf,
+					   const struct erofs_chunk_run *run)
+{
+	return VM_FAULT_SIGBUS;
 }
 
 static inline vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf,

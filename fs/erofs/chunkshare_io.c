@@ -214,23 +214,27 @@ pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 		return index;
 	end = index + min(nr, eof - index);
 	while (index < end) {
-		const pgoff_t part = min(end, ALIGN(index + 1, EROFS_CHUNK_REGION)) - index;
-		struct erofs_chunk_run run = {
-			.nr = part + EROFS_CHUNK_AROUND - 1,
+		struct erofs_run run = {
+			.first = index,
+			.end = min(end + EROFS_CHUNK_AROUND - 1, eof),
 		};
-		int data = erofs_chunk_find(inode, index, cached, &run);
 
-		if (data < 0)
+		if (erofs_resolve(inode, index, cached, &run))
 			break;
-		/* so that folios do not get smaller to the end of each request */
-		run.nr = min(run.nr, !data ? part :
-			     ALIGN(run.page + part, EROFS_CHUNK_AROUND) - run.page);
-		/* a hole that the mark falls into passes it on to what follows */
-		if (!data && mark - index < run.nr)
-			mark = index + run.nr;
-		if (data)
-			mark = index + erofs_chunk_read_run(file, &run, mark - index);
-		index += run.nr;
+		if (run.kind == EROFS_HOLE) {
+			run.end = min(run.end, end);
+			/* if the mark falls into it, it is passed on to what follows */
+			if (mark - index < run.end - index)
+				mark = run.end;
+		} else {
+			/* so that folios do not get smaller to the end of each request */
+			run.chunk.nr = min(run.chunk.nr, ALIGN(run.chunk.page + end - index,
+							       EROFS_CHUNK_AROUND) -
+					   run.chunk.page);
+			run.end = index + run.chunk.nr;
+			mark = index + erofs_chunk_read_run(file, &run.chunk, mark - index);
+		}
+		index = run.end;
 	}
 	return index;
 }
@@ -370,12 +374,12 @@ bool erofs_chunk_unreadable(struct file *file, const struct erofs_chunk_run *run
  */
 void erofs_chunk_wait(struct file *file, pgoff_t index)
 {
-	struct erofs_chunk_run run = { .nr = 1 };
+	struct erofs_run run = { .first = index, .end = index + 1 };
 	struct folio *folio;
 
-	if (erofs_chunk_find(file_inode(file), index, false, &run) <= 0)
+	if (erofs_resolve(file_inode(file), index, false, &run) || run.kind == EROFS_HOLE)
 		return;
-	folio = erofs_chunk_read_folio(file, &run);
+	folio = erofs_chunk_read_folio(file, &run.chunk);
 	if (!IS_ERR(folio))
 		folio_put(folio);
 }
@@ -466,18 +470,16 @@ ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to)
 	ssize_t ret = 0;
 
 	while (done < count) {
-		const size_t ofs = offset_in_page(iocb->ki_pos);
-		struct erofs_chunk_run run = {
-			.nr = DIV_ROUND_UP(ofs + count - done, PAGE_SIZE),
-		};
+		struct erofs_run run = { .first = iocb->ki_pos >> PAGE_SHIFT, .end = end };
 		size_t len;
 
-		ret = erofs_chunk_find(inode, iocb->ki_pos >> PAGE_SHIFT, false, &run);
-		if (ret < 0)
+		ret = erofs_resolve(inode, run.first, false, &run);
+		if (ret)
 			break;
-		len = min_t(u64, count - done, ((u64)run.nr << PAGE_SHIFT) - ofs);
-		ret = ret ? erofs_chunk_copy(iocb, to, len, first, end, &run) :
-			    erofs_zeropage_read_hole(iocb, to, len);
+		len = min_t(u64, count - done, ((u64)run.end << PAGE_SHIFT) - iocb->ki_pos);
+		ret = run.kind == EROFS_DATA ?
+			erofs_chunk_copy(iocb, to, len, first, end, &run.chunk) :
+			erofs_zeropage_read_hole(iocb, to, len);
 		if (ret > 0)
 			done += ret;
 		if (ret < (ssize_t)len)
@@ -497,19 +499,19 @@ static void erofs_chunk_advise(struct file *file, pgoff_t index, pgoff_t end,
 
 	blk_start_plug(&plug);
 	while (index < end && !fatal_signal_pending(current)) {
-		struct erofs_chunk_run run = {
-			.nr = min_t(pgoff_t, end - index, EROFS_CHUNK_STRETCH),
+		struct erofs_run run = {
+			.first = index,
+			.end = index + min_t(pgoff_t, end - index, EROFS_CHUNK_STRETCH),
 		};
-		int data = erofs_chunk_find(file_inode(file), index, false, &run);
 
-		if (data < 0)
+		if (erofs_resolve(file_inode(file), index, false, &run))
 			break;
-		if (data && need)
-			erofs_chunk_readahead(file, index, run.nr, ULONG_MAX, false);
-		else if (data)
-			invalidate_mapping_pages(erofs_chunk_mapping(&run), run.page,
-						 run.page + run.nr - 1);
-		index += run.nr;
+		if (run.kind == EROFS_DATA && need)
+			erofs_chunk_readahead(file, index, run.end - index, ULONG_MAX, false);
+		else if (run.kind == EROFS_DATA)
+			invalidate_mapping_pages(erofs_chunk_mapping(&run.chunk), run.chunk.page,
+						 run.chunk.page + run.chunk.nr - 1);
+		index = run.end;
 		cond_resched();
 	}
 	blk_finish_plug(&plug);

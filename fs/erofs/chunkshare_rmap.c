@@ -352,8 +352,10 @@ INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long, shared.rb_
 		     erofs_vma_first, erofs_vma_last, static __maybe_unused, erofs_vma_tree)
 
 /*
- * Search all who map the file.  The lock keeps the VMAs, and with them the page tables that
- * they are in: who takes a VMA apart takes it from the tree first.
+ * Search all who map the file.  The lock keeps the VMAs, and who takes one apart takes it from
+ * the tree before its page tables go.  A page table that goes without its VMA, because it
+ * is empty or a huge page takes its place, is freed after a grace period of RCU, or after an
+ * interrupt that waits for ours to be on.
  */
 static void erofs_chunk_search(struct erofs_chunk_search *search,
 			       struct address_space *mapping)

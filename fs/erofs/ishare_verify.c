@@ -20,7 +20,7 @@
 #include <linux/fsverity.h>
 #include <linux/highmem.h>
 #include <linux/sched/signal.h>
-#include "hole.h"
+#include "resolve.h"
 #include "ishare.h"
 
 #define BLOCK		4096U
@@ -226,20 +226,23 @@ static int erofs_verify_content(struct erofs_verify *v, struct inode *inode,
 				struct file *file)
 {
 	const loff_t size = i_size_read(inode);
-	pgoff_t index = 0, eof = DIV_ROUND_UP_ULL(size, PAGE_SIZE), end;
-	int hole = 0, err = 0;
+	const pgoff_t eof = DIV_ROUND_UP_ULL(size, PAGE_SIZE);
+	struct erofs_run run = { .kind = EROFS_DATA };
+	pgoff_t index = 0;
+	int err = 0;
 
-	for (; index < eof && !err; index = end) {
-		end = eof;
+	for (; index < eof && !err; index = run.end) {
+		run.first = index;
+		run.end = eof;
 		if (EROFS_I(inode)->datalayout == EROFS_INODE_CHUNK_BASED)
-			hole = erofs_hole_run(inode, index, &end);
-		if (hole < 0)
-			return hole;
-		if (hole)
-			err = erofs_verify_hole(v, min_t(u64, (u64)end << PAGE_SHIFT, size) -
+			err = erofs_resolve(inode, index, false, &run);
+		if (err)
+			break;
+		if (run.kind == EROFS_HOLE)
+			err = erofs_verify_hole(v, min_t(u64, (u64)run.end << PAGE_SHIFT, size) -
 						((u64)index << PAGE_SHIFT));
 		else
-			err = erofs_verify_pages(v, inode, file, index, end);
+			err = erofs_verify_pages(v, inode, file, index, run.end);
 	}
 	return err;
 }
@@ -248,9 +251,14 @@ static int erofs_verify_content(struct erofs_verify *v, struct inode *inode,
 static u64 erofs_verify_stored_in(struct file *file)
 {
 	struct inode *inode = file->f_mapping->host;
-	u64 size = i_size_read(inode);
+	struct kstat stat;
 
-	return S_ISREG(inode->i_mode) ? min(size, (u64)inode->i_blocks << SECTOR_SHIFT) : size;
+	if (!S_ISREG(file_inode(file)->i_mode))
+		return i_size_read(inode);
+	/* what the mapping is of need not be what has the blocks, as with files of ours */
+	if (vfs_getattr_nosec(&file->f_path, &stat, STATX_SIZE | STATX_BLOCKS, 0))
+		return 0;
+	return min_t(u64, stat.size, stat.blocks << SECTOR_SHIFT);
 }
 
 /* bytes of all devices of a mount */

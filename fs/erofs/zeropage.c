@@ -36,7 +36,7 @@
 #include "internal.h"
 #include "compat.h"
 #include "chunkshare.h"
-#include "hole.h"
+#include "resolve.h"
 #include "zeropage.h"
 
 #define CREATE_TRACE_POINTS
@@ -188,28 +188,52 @@ vm_fault_t erofs_cached_fault(struct vm_fault *vmf)
 	return ret;
 }
 
-/* data, and all that the zero page is not to serve */
-static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
+/* data in the page cache of the file */
+static vm_fault_t erofs_data_fault(struct vm_fault *vmf)
 {
-	struct file *file = vmf->vma->vm_file;
-	struct inode *inode = file_inode(file);
-	vm_fault_t ret = 0;
+	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	const loff_t pos = (loff_t)vmf->pgoff << PAGE_SHIFT;
+	struct folio *folio = filemap_get_folio(mapping, vmf->pgoff);
+	vm_fault_t ret = erofs_readahead_fault(vmf, folio);
 
-	if (in_file && erofs_chunk_shared(inode))
-		return erofs_chunk_fault(vmf);
-	if (in_file && erofs_zeropage_active(inode)) {
-		struct folio *folio = filemap_get_folio(file->f_mapping, vmf->pgoff);
-
-		ret = erofs_readahead_fault(vmf, folio);
-		if (!IS_ERR(folio))
-			folio_put(folio);
-		/* nothing is on its way: the core would wait for the index to begin */
-		else if (ret == VM_FAULT_MAJOR && (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) &&
-			 !filemap_range_has_page(file->f_mapping, (loff_t)vmf->pgoff << PAGE_SHIFT,
-						 (loff_t)vmf->pgoff << PAGE_SHIFT))
-			ret |= VM_FAULT_RETRY;
-	}
+	if (!IS_ERR(folio))
+		folio_put(folio);
+	/* nothing is on its way: the core would wait for the index to begin */
+	else if (ret == VM_FAULT_MAJOR && (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) &&
+		 !filemap_range_has_page(mapping, pos, pos))
+		ret |= VM_FAULT_RETRY;
 	return ret & VM_FAULT_RETRY ? ret : ret | erofs_cached_fault(vmf);
+}
+
+/* the pages that a fault may map if they are alike */
+static void erofs_fault_window(struct vm_fault *vmf, struct erofs_run *run)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct inode *inode = file_inode(vma->vm_file);
+	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	/* a power of two of at most a page table, so it lies in one */
+	const unsigned long window = erofs_zeropage_window(inode, vmf->flags & FAULT_FLAG_WRITE)
+		<< PAGE_SHIFT;
+	const unsigned long start = ALIGN_DOWN(vmf->address, window);
+
+	run->first = vmf->pgoff - ((vmf->address - max(vma->vm_start, start)) >> PAGE_SHIFT);
+	run->end = vmf->pgoff + ((min(vma->vm_end, start + window) - vmf->address) >> PAGE_SHIFT);
+	run->end = min(run->end, eof);
+	run->most_data = 1;
+	run->anywhere = false;
+}
+
+static vm_fault_t erofs_hole_fault(struct vm_fault *vmf, const struct erofs_run *run)
+{
+	const unsigned long base = vmf->address - ((vmf->pgoff - run->first) << PAGE_SHIFT);
+	vm_fault_t ret;
+
+	if (!erofs_zeropage_wanted(vmf))
+		return erofs_cached_fault(vmf);
+	ret = erofs_zeropage_insert(vmf, base, base + ((run->end - run->first) << PAGE_SHIFT));
+	if (ret == VM_FAULT_NOPAGE)
+		erofs_zeropage_count_fault(vmf, run->first, run->end - run->first);
+	return ret;
 }
 
 /**
@@ -220,51 +244,41 @@ static vm_fault_t erofs_data_fault(struct vm_fault *vmf, bool in_file)
  * the core then finds a zero PTE, here and at the writes that tend to follow
  * nearby, and gives out cleared pages without asking us again.
  *
- * The hole is looked for in what is in memory of the chunk index.  Whoever has to read
- * that does so without the lock that the fault holds, if he can: others that change
- * the mappings of the process do not wait for the device.
+ * The page is looked up in what is in memory of the chunk index.  Whoever has to read that
+ * does so without the lock that the fault holds, if he can: others that change the mappings
+ * of the process do not wait for the device.
  *
  * Return: as of vm_operations_struct.fault.
  */
 vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf)
 {
-	struct vm_area_struct *vma = vmf->vma;
-	struct inode *inode = file_inode(vma->vm_file);
-	const bool write = vmf->flags & FAULT_FLAG_WRITE;
-	pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
-	unsigned long window, start, end;
-	pgoff_t base, first, last;
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
+	struct erofs_run run;
 	vm_fault_t ret;
-	int hole;
+	int err;
 
-	/* past the end, and for an index that cannot be read: their own errors */
-	if (vmf->pgoff >= eof || !erofs_zeropage_wanted(vmf))
-		return erofs_data_fault(vmf, vmf->pgoff < eof);
-
-	/* a power of two of at most a page table, so it lies in one */
-	window = erofs_zeropage_window(inode, write) << PAGE_SHIFT;
-	start = max(vma->vm_start, ALIGN_DOWN(vmf->address, window));
-	end = min(vma->vm_end, ALIGN_DOWN(vmf->address, window) + window);
-	base = vmf->pgoff - ((vmf->address - start) >> PAGE_SHIFT);
-	first = base;
-	last = min(base + ((end - start) >> PAGE_SHIFT), eof);
-	hole = erofs_hole_around(inode, vmf->pgoff, &first, &last, true);
-	if (hole == -EAGAIN) {
+	/* past the end: its own error; and nobody to ask for */
+	if (vmf->pgoff >= eof || (!erofs_zeropage_active(inode) && !erofs_chunk_shared(inode)))
+		return erofs_cached_fault(vmf);
+	erofs_fault_window(vmf, &run);
+	err = erofs_resolve(inode, vmf->pgoff, true, &run);
+	if (err == -EAGAIN) {
 		ret = erofs_index_fault(vmf, vmf->pgoff, vmf->pgoff + 1);
 		if (ret)
 			return ret;
-		first = base;
-		last = min(base + ((end - start) >> PAGE_SHIFT), eof);
-		hole = erofs_hole_around(inode, vmf->pgoff, &first, &last, false);
+		erofs_fault_window(vmf, &run);
+		err = erofs_resolve(inode, vmf->pgoff, false, &run);
 	}
-	if (hole <= 0)
-		return erofs_data_fault(vmf, true);
-
-	ret = erofs_zeropage_insert(vmf, start + ((first - base) << PAGE_SHIFT),
-				    start + ((last - base) << PAGE_SHIFT));
-	if (ret == VM_FAULT_NOPAGE)
-		erofs_zeropage_count_fault(vmf, first, last - first);
-	return ret;
+	/* mlock() begins anew for ever while a fault gives up its lock: not for an error */
+	if (err == -EIO && erofs_chunk_shared(inode))
+		return VM_FAULT_SIGBUS;
+	/* what cannot be known is left to the page cache of the file, which has its own errors */
+	if (err)
+		return erofs_cached_fault(vmf);
+	if (run.kind == EROFS_HOLE)
+		return erofs_hole_fault(vmf, &run);
+	return run.chunk.cache ? erofs_chunk_fault(vmf, &run.chunk) : erofs_data_fault(vmf);
 }
 
 /**

@@ -8,7 +8,7 @@
 
 #ifdef CONFIG_EROFS_FS_ZEROPAGE
 #include "compat.h"
-#include "hole.h"
+#include "resolve.h"
 
 /* what a mount has done, see Documentation/zeropage.md; on each CPU */
 struct erofs_zeropage_stats {

@@ -26,7 +26,7 @@
 #include <linux/mutex.h>
 #include <linux/userfaultfd_k.h>
 #include "compat.h"
-#include "hole.h"
+#include "resolve.h"
 #include "zeropage.h"
 
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
@@ -78,21 +78,23 @@ void erofs_zeropage_huge_put(struct erofs_zeropage *zp)
 	mutex_unlock(&erofs_huge_lock);
 }
 
-/* 1 if all pages from @first on that a PMD maps are a hole; else as erofs_hole_run_at() */
-static int erofs_is_huge_hole(struct inode *inode, pgoff_t first, bool cached)
+/* are all pages from @first on that a PMD maps a hole?  Errors are those of erofs_resolve(). */
+static int erofs_is_huge_hole(struct inode *inode, pgoff_t first, bool cached, bool *hole)
 {
 	const pgoff_t end = first + HPAGE_PMD_NR;
 
-	while (first < end) {
-		pgoff_t run = end;
-		int hole = erofs_hole_run_at(inode, first, &run, cached);
+	*hole = true;
+	while (*hole && first < end) {
+		struct erofs_run run = { .first = first, .end = end };
+		int err = erofs_resolve(inode, first, cached, &run);
 
-		if (hole <= 0)
-			return hole;
+		if (err)
+			return err;
+		*hole = run.kind == EROFS_HOLE;
 		/* what is known of it may end before it does */
-		first = run;
+		first = run.end;
 	}
-	return 1;
+	return 0;
 }
 
 static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
@@ -105,7 +107,8 @@ static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
 	struct folio *zero;
 	vm_fault_t ret;
 	pgoff_t first;
-	int hole;
+	bool hole;
+	int err;
 
 	if (order != PMD_ORDER || start < vma->vm_start ||
 	    start + PMD_SIZE > vma->vm_end)
@@ -121,14 +124,14 @@ static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
 	first = vmf->pgoff - ((vmf->address - start) >> PAGE_SHIFT);
 	if (first + HPAGE_PMD_NR > eof)
 		return VM_FAULT_FALLBACK;
-	hole = erofs_is_huge_hole(inode, first, true);
-	if (hole == -EAGAIN) {
+	err = erofs_is_huge_hole(inode, first, true, &hole);
+	if (err == -EAGAIN) {
 		ret = erofs_index_fault(vmf, first, first + HPAGE_PMD_NR);
 		if (ret)
 			return ret;
-		hole = erofs_is_huge_hole(inode, first, false);
+		err = erofs_is_huge_hole(inode, first, false, &hole);
 	}
-	if (hole <= 0)
+	if (err || !hole)
 		return VM_FAULT_FALLBACK;
 
 	erofs_zeropage_count_fault(vmf, first, HPAGE_PMD_NR);

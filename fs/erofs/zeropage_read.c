@@ -12,25 +12,28 @@
 #include <linux/uio.h>
 #include "compat.h"
 #include "chunkshare.h"
-#include "hole.h"
+#include "resolve.h"
 #include "zeropage.h"
 
 /* zeros written at a stretch before others get the CPU and signals are seen */
 #define EROFS_ZERO_STRETCH	SZ_1M
 
 /*
- * How many of @count bytes from @pos on are of one kind, in *@count.  A chunk
+ * What kind the bytes from @pos on are, and how many of them, in *@count.  A chunk
  * index that cannot be read is left to the page cache, which reports it.
  */
-static int erofs_zeropage_extent(struct inode *inode, loff_t pos, size_t *count)
+static enum erofs_kind erofs_zeropage_extent(struct inode *inode, loff_t pos, size_t *count)
 {
-	pgoff_t index = pos >> PAGE_SHIFT;
-	pgoff_t end = ((pos + *count - 1) >> PAGE_SHIFT) + 1;
-	int hole = erofs_hole_run(inode, index, &end);
+	struct erofs_run run = {
+		.first = pos >> PAGE_SHIFT,
+		.end = ((pos + *count - 1) >> PAGE_SHIFT) + 1,
+		.anywhere = true,
+	};
 
-	if (hole >= 0)
-		*count = min_t(u64, *count, ((u64)end << PAGE_SHIFT) - pos);
-	return hole;
+	if (erofs_resolve(inode, run.first, false, &run))
+		return EROFS_DATA;
+	*count = min_t(u64, *count, ((u64)run.end << PAGE_SHIFT) - pos);
+	return run.kind;
 }
 
 /**
@@ -109,7 +112,7 @@ ssize_t erofs_zeropage_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	while (iov_iter_count(to) && iocb->ki_pos < size) {
 		size_t count = min_t(u64, iov_iter_count(to), size - iocb->ki_pos);
 
-		if (erofs_zeropage_extent(inode, iocb->ki_pos, &count) > 0) {
+		if (erofs_zeropage_extent(inode, iocb->ki_pos, &count) == EROFS_HOLE) {
 			ret = erofs_zeropage_read_hole(iocb, to, count);
 		} else {
 			erofs_zeropage_read_ahead(iocb->ki_filp, iocb->ki_pos, start,
@@ -199,7 +202,7 @@ ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 		const size_t wanted = min_t(u64, len, size - *ppos);
 
 		len = wanted;
-		if (erofs_zeropage_extent(inode, *ppos, &len) > 0)
+		if (erofs_zeropage_extent(inode, *ppos, &len) == EROFS_HOLE)
 			return erofs_zeropage_splice_hole(in, ppos, pipe, len);
 		if (!erofs_chunk_shared(inode))
 			erofs_zeropage_read_ahead(in, *ppos, *ppos, *ppos + wanted);

@@ -22,7 +22,7 @@
 #include <linux/vmstat.h>
 #include "compat.h"
 #include "chunkshare.h"
-#include "hole.h"
+#include "resolve.h"
 #include "zeropage.h"
 
 /* misses, over the hits, from which on the core reads nothing around them either */
@@ -170,13 +170,12 @@ static void erofs_readahead_data(const struct readahead_control *rac,
 				 pgoff_t mark, bool cached)
 {
 	while (index < end) {
-		pgoff_t run = end;
-		int hole = erofs_hole_run_at(inode, index, &run, cached);
+		struct erofs_run run = { .first = index, .end = end, .anywhere = true };
 
-		if (hole < 0 ||
-		    (!hole && erofs_readahead_run(rac, index, run, &mark)))
+		if (erofs_resolve(inode, index, cached, &run) ||
+		    (run.kind == EROFS_DATA && erofs_readahead_run(rac, index, run.end, &mark)))
 			return;
-		index = run;
+		index = run.end;
 	}
 }
 
@@ -194,20 +193,24 @@ bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode
 {
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	const pgoff_t end = readahead_index(rac) + readahead_count(rac);
-	pgoff_t index = readahead_index(rac), run = end, first, last;
-	int hole;
+	struct erofs_run run = {
+		.first = readahead_index(rac),
+		.end = end,
+		.anywhere = true,
+	};
+	pgoff_t index = readahead_index(rac), first, last;
 
 	/* without a file it is one folio that somebody needs: erofs_ishare_read_compressed() */
 	if (!rac->file || !erofs_zeropage_active(inode))
 		return false;
-	hole = erofs_hole_run(inode, index, &run);
-	if (hole < 0 || (!hole && run == end))
+	if (erofs_resolve(inode, index, false, &run) ||
+	    (run.kind == EROFS_DATA && run.end == end))
 		return false;
 
-	while (hole >= 0 && index < end) {
+	while (index < end) {
 		struct readahead_control data;
 
-		if (!hole && erofs_readahead_split(rac, &data, run)) {
+		if (run.kind == EROFS_DATA && erofs_readahead_split(rac, &data, run.end)) {
 			erofs_readahead_submit(&data);
 		} else if (erofs_readahead_drop(rac, &first, &last) &&
 			   last - first > 1) {
@@ -216,9 +219,10 @@ bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode
 					     false);
 		}
 		index = erofs_readahead_next(rac);
-		run = end;
-		if (index < end)
-			hole = erofs_hole_run(inode, index, &run);
+		run.first = index;
+		run.end = end;
+		if (index < end && erofs_resolve(inode, index, false, &run))
+			break;
 	}
 	/* what an unreadable index leaves in @rac is dropped by read_pages() */
 	return true;
@@ -232,8 +236,8 @@ static bool erofs_window_is_ours(struct inode *inode, const struct erofs_ra_wind
 {
 	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	const pgoff_t end = win->start + win->nr;
-	pgoff_t run = min(end, eof);
-	int hole;
+	struct erofs_run run = { .first = win->start, .end = min(end, eof) };
+	int err;
 
 	if (erofs_chunk_shared(inode))
 		return true;
@@ -242,8 +246,10 @@ static bool erofs_window_is_ours(struct inode *inode, const struct erofs_ra_wind
 		return false;
 	if (win->start >= eof)
 		return true;
-	hole = erofs_hole_run_at(inode, win->start, &run, true);
-	return hole > 0 || hole == -EAGAIN || (!hole && run < min(end, eof));
+	err = erofs_resolve(inode, win->start, true, &run);
+	if (err)
+		return err == -EAGAIN;
+	return run.kind == EROFS_HOLE || run.end < min(end, eof);
 }
 
 /*
@@ -334,19 +340,23 @@ static void erofs_window_span(struct inode *inode, pgoff_t nr, struct erofs_ra_w
 		win->ours = true;
 	while (index < end && data < nr) {
 		/* no more of the index is looked at than it takes */
-		pgoff_t run = after_data ? end : min(end, index + nr - data);
-		int hole = erofs_hole_run_at(inode, index, &run, true);
+		struct erofs_run run = {
+			.first = index,
+			.end = after_data ? end : min(end, index + nr - data),
+			.anywhere = true,
+		};
+		int err = erofs_resolve(inode, index, true, &run);
 
-		if (hole < 0) {
-			win->ours |= hole == -EAGAIN;
+		if (err) {
+			win->ours |= err == -EAGAIN;
 			break;
 		}
-		after_data = !hole;
-		if (!hole)
-			data += run - index;
+		after_data = run.kind == EROFS_DATA;
+		if (after_data)
+			data += run.end - index;
 		else
 			win->ours = true;
-		index = run;
+		index = run.end;
 	}
 	win->nr = max(index - win->start, nr);
 }
@@ -480,7 +490,7 @@ vm_fault_t erofs_index_fault(struct vm_fault *vmf, pgoff_t first, pgoff_t end)
 	struct file *file = vmf->vma->vm_file;
 	struct inode *inode = file_inode(file);
 	const pgoff_t index = vmf->pgoff;
-	pgoff_t next = index + 1;
+	struct erofs_run run = { .first = first, .end = end };
 	struct erofs_ra_window win;
 	vm_fault_t major = 0;
 
@@ -492,8 +502,9 @@ vm_fault_t erofs_index_fault(struct vm_fault *vmf, pgoff_t first, pgoff_t end)
 	erofs_window_around(vmf, &win);
 	get_file(file);
 	release_fault_lock(vmf);
-	erofs_hole_run(inode, first, &end);
-	if (!erofs_hole_run(inode, index, &next)) {
+	erofs_resolve(inode, first, false, &run);
+	run = (struct erofs_run) { .first = index, .end = index + 1 };
+	if (!erofs_resolve(inode, index, false, &run) && run.kind == EROFS_DATA) {
 		count_vm_event(PGMAJFAULT);
 		major = VM_FAULT_MAJOR;
 		erofs_window_wait(file, &win, index);

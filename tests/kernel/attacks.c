@@ -502,6 +502,10 @@ static int internal_inode_has_a_name(void)
 	expect(!attach("packed", "a", "chunk_share"), "mount: %s", strerror(errno));
 	m = map_at("a", DENSE);
 	expect_ok(same_bytes(m, DENSE));
+	/* nor does a huge page of its own take the place of pages that are not its */
+	expect(madvise(m.p, m.size, MADV_COLLAPSE) && errno == EINVAL, "MADV_COLLAPSE: %s",
+	       strerror(errno));
+	expect_ok(same_bytes(m, DENSE));
 	expect_ok(drop_map(m) || leave("a"));
 	forget_mounts();
 	drop_caches();

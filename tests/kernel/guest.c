@@ -81,6 +81,9 @@ int set_huge(bool on)
 
 	if (glob("/sys/fs/erofs/*/zeropage/huge", 0, NULL, &found))
 		return ret;
+	/* as Debian's kernels have it; Linux 7 asks this for mappings of files, too */
+	if (on)
+		write_string("/sys/kernel/mm/transparent_hugepage/enabled", "always");
 	for (i = 0; i < found.gl_pathc; i++) {
 		ret = write_string(found.gl_pathv[i], on ? "1" : "0");
 		if (ret)

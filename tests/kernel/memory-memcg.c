@@ -205,6 +205,7 @@ static int lost_to_greedy(const char *protection, int (*greedy)(void), bool dies
 	int status;
 
 	expect_ok(make_groups());
+	drop_caches();
 	expect_ok(calm_start(&pid, half, false));
 	before = file_bytes(CALM "/memory.stat");
 	/* a little may be cached from before, and others pay for it */
@@ -233,7 +234,6 @@ int memcg_min(void)
 	expect_ok(lost_to_greedy(NULL, keep_much, false, &lost, &faults));
 	expect(lost > MB && faults > 0, "without protection %ld bytes are lost, %ld faults",
 	       lost, faults);
-	drop_caches();
 	/* the calm, who have more mapped, inherit this; the greedy do not keep it */
 	expect(!write_string("/proc/self/oom_score_adj", "-1000"), "oom_score_adj");
 	expect_ok(lost_to_greedy(CALM "/memory.min", keep_much_or_die, true, &lost, &faults));
