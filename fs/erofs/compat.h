@@ -158,8 +158,11 @@ static inline void erofs_inode_meta_readahead(struct erofs_buf *buf,
 static inline void *erofs_inode_meta_cached_at(struct erofs_buf *buf,
 					       erofs_off_t pos)
 {
-	buf->kmap_type = EROFS_KMAP;
-	return erofs_buf_cached(buf, pos);
+	void *meta = erofs_buf_cached(buf, pos);
+
+	if (!IS_ERR(meta))
+		buf->kmap_type = EROFS_KMAP;
+	return meta;
 }
 
 /* as of Linux 7.0: the fingerprint's xattr is the long prefix with this number */

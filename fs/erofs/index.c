@@ -65,21 +65,24 @@ static void *erofs_index_entry(struct erofs_extents *ext, erofs_off_t pos)
 {
 	struct erofs_buf *buf = &ext->map.buf;
 	const pgoff_t index = erofs_buf_pos(buf, pos) >> PAGE_SHIFT;
+	void *entry;
+	bool missing;
 
-	if (!buf->page || ext->buf_index != index) {
-		ext->buf_index = index;
-		if (ext->cached) {
-			erofs_put_metabuf(buf);
-			return erofs_inode_meta_cached_at(buf, pos);
-		}
-		/* a run is often asked for that ends in the next page of the index */
+	if (buf->page && ext->buf_index == index)
+		return erofs_inode_meta(buf, pos);
+	erofs_put_metabuf(buf);
+	ext->buf_index = index;
+	entry = erofs_inode_meta_cached_at(buf, pos);
+	if (ext->cached)
+		return entry;
+	missing = PTR_ERR_OR_ZERO(entry) == -EAGAIN;
+	if (missing || (pos >> PAGE_SHIFT) % (EROFS_INDEX_PART / 2) == 0)
 		erofs_index_readahead(ext, pos);
-		/* what gets the page could not be killed while it waits */
-		if (erofs_wait_killable(buf->mapping, index)) {
-			erofs_put_metabuf(buf);
-			return ERR_PTR(-EINTR);
-		}
-	}
+	if (!missing)
+		return entry;
+	/* what gets the page could not be killed while it waits */
+	if (erofs_wait_killable(buf->mapping, index))
+		return ERR_PTR(-EINTR);
 	return erofs_inode_meta(buf, pos);
 }
 
