@@ -307,24 +307,35 @@ static int stalls(unsigned long *some, unsigned long *full)
 	return 0;
 }
 
-/* how many pages come back that were thrown out while they were in use */
+/*
+ * How many pages come back that were thrown out while they were in use?  The file is thrown
+ * out in small steps up to its half: what is still in use has to be more than what has gone
+ * since.
+ */
 static long restore_pages(void)
 {
-	long before = number_in(CGROUP "/memory.stat", "workingset_restore_file");
+	long before = number_in(CGROUP "/memory.stat", "workingset_restore_file"), all, left;
 	struct map m;
 	size_t at;
+	int fd, i;
 
 	drop_caches();
-	close(read_thrice(DENSE));
+	fd = read_thrice(DENSE);
+	all = left = shared_pages(fd);
 	close(read_thrice(RAM));
-	/* the older half: what is still in use has to be more than that */
-	write_string(CGROUP "/memory.reclaim", "5M");
+	for (i = 0; i < 64 && left > all / 2; i++) {
+		write_string(CGROUP "/memory.reclaim", "256K");
+		left = shared_pages(fd);
+	}
+	printf("# %ld of %ld pages are left after %d steps\n", left, all, i);
+	close(fd);
+	/* the kernel asks sums of the cgroup what is in use, at most two seconds old */
+	sleep(3);
 	m = map_at("a", DENSE);
 	madvise(m.p, m.size, MADV_RANDOM);
 	for (at = 0; at < m.size; at += 16 * page)
 		(void)*(volatile char *)(m.p + at);
 	drop_map(m);
-	/* the sums are brought up to date every two seconds */
 	sleep(3);
 	return number_in(CGROUP "/memory.stat", "workingset_restore_file") - before;
 }
@@ -337,17 +348,15 @@ static int stalls_end(void)
 {
 	static const char lru_gen[] = "/sys/kernel/mm/lru_gen/enabled";
 	unsigned long some[2], full[2];
-	long restored = 0;
-	int i;
+	long restored;
 
 	expect(!share("deflate", "a"), "mount");
 	/* the lists that tell how active a page was, and a cgroup that is reclaimed from */
 	expect(!write_string(lru_gen, "0"), "%s", lru_gen);
 	write_string("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
 	expect(!mkdir(CGROUP, 0755) && !write_string(CGROUP "/cgroup.procs", "0"), CGROUP);
-	/* which of the two is reclaimed is up to the kernel */
-	for (i = 0; i < 5 && restored <= 16; i++)
-		restored = restore_pages();
+	restored = restore_pages();
+	printf("# %ld of them came back\n", restored);
 	expect_ok(stalls(&some[0], &full[0]));
 	sleep(3);
 	expect_ok(stalls(&some[1], &full[1]));
