@@ -239,13 +239,16 @@ static bool submit(struct thread *t, void (*ask)(struct thread *t, struct io_uri
 {
 	struct io_uring_sqe asked[BATCH], *sqes;
 	struct request q[BATCH];
+	unsigned int flags = IOSQE_ASYNC | IOSQE_IO_LINK | IOSQE_IO_HARDLINK, tail;
 	int nr = 1 + dice(t, BATCH), i, taken, ret;
-	unsigned int tail;
 
 	if (t->ring.fd >= 0 && !dice(t, 40))
 		ring_close(&t->ring);
 	if (t->ring.fd < 0 && !ring_open(t))
 		return false;
+	/* on Linux 6.12 it happens that a polled ring never begins what waits for the others */
+	if (!(t->ring.flags & IORING_SETUP_IOPOLL))
+		flags |= IOSQE_IO_DRAIN;
 	memset(q, 0, sizeof(q));
 	memset(asked, 0, sizeof(asked));
 	tail = *t->ring.sq_tail;
@@ -255,8 +258,7 @@ static bool submit(struct thread *t, void (*ask)(struct thread *t, struct io_uri
 		ask(t, &asked[i], &q[i], t->buffer + i * PART);
 		asked[i].user_data = i;
 		if (!dice(t, 3))
-			asked[i].flags |= some_bits(t, IOSQE_ASYNC | IOSQE_IO_LINK |
-						    IOSQE_IO_HARDLINK | IOSQE_IO_DRAIN);
+			asked[i].flags |= some_bits(t, flags);
 		sqes[(tail + i) % ENTRIES] = asked[i];
 		t->ring.sq_array[(tail + i) % ENTRIES] = (tail + i) % ENTRIES;
 	}

@@ -94,6 +94,34 @@ static void print_stacks(void)
 		fclose(threads);
 }
 
+/* what its rings wait for */
+static void print_rings(void)
+{
+	FILE *processes = fopen(HOSTILE_GROUP "/cgroup.procs", "r"), *info;
+	char pid[64], path[128], target[64], line[256];
+	ssize_t n;
+	int fd;
+
+	while (processes && fgets(pid, sizeof(pid), processes)) {
+		for (fd = 0; fd < 1024; fd++) {
+			snprintf(path, sizeof(path), "/proc/%d/fd/%d", atoi(pid), fd);
+			n = readlink(path, target, sizeof(target) - 1);
+			target[n > 0 ? n : 0] = 0;
+			if (strcmp(target, "anon_inode:[io_uring]"))
+				continue;
+			printf("# process %d, ring %d\n", atoi(pid), fd);
+			snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", atoi(pid), fd);
+			info = fopen(path, "r");
+			while (info && fgets(line, sizeof(line), info))
+				printf("#   %s", line);
+			if (info)
+				fclose(info);
+		}
+	}
+	if (processes)
+		fclose(processes);
+}
+
 static bool hung;
 
 /* is any thread at an operation that it began before @when? */
@@ -122,6 +150,7 @@ static void look_for_hangs(long long when)
 		return;
 	hung = true;
 	print_stacks();
+	print_rings();
 	atomic_store(&shared->stop, true);
 }
 
