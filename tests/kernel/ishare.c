@@ -321,7 +321,8 @@ static long restore_pages(void)
 
 	drop_caches();
 	fd = read_thrice(DENSE);
-	all = left = shared_pages(fd);
+	all = shared_pages(fd);
+	left = all;
 	close(read_thrice(RAM));
 	for (i = 0; i < 64 && left > all / 2; i++) {
 		write_string(CGROUP "/memory.reclaim", "256K");
