@@ -139,6 +139,7 @@ int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
 	if (!cs)
 		return -ENOMEM;
 	cs->nr_devices = 1 + devs->extra_devices;
+	cs->reads.end = erofs_chunk_end_read;
 
 	err = erofs_deny_write(sb, fc, "chunk_share");
 	if (err)
@@ -200,7 +201,7 @@ void erofs_chunk_exit_sb(struct super_block *sb)
 	erofs_chunk_forget_internal(EROFS_SB(sb)->packed_inode);
 	erofs_chunk_forget_internal(erofs_metabox_inode(EROFS_SB(sb)));
 	EROFS_SB(sb)->chunk_share = NULL;
-	wait_var_event(&cs->reads, !atomic_read(&cs->reads));
+	erofs_reads_wait(&cs->reads);
 	for (i = 0; i < cs->nr_devices; ++i)
 		if (cs->device[i].cache)
 			erofs_chunk_put_cache(cs->device[i].cache);

@@ -6,6 +6,7 @@
 #include <linux/fs_context.h>
 #include <linux/pagemap.h>
 #include <linux/seq_file.h>
+#include "reader.h"
 #include "resolve.h"
 
 #ifdef CONFIG_EROFS_FS_CHUNK_SHARE
@@ -69,7 +70,7 @@ struct erofs_chunk_device {
 /* of a mount */
 struct erofs_chunk_share {
 	struct kobject *kobj;
-	atomic_t reads;		/* in flight */
+	struct erofs_reads reads;	/* into the caches */
 	atomic_long_t unmapped;	/* times that pages of a region were */
 	unsigned int nr_devices;
 	struct erofs_chunk_device device[];	/* by device_id */
@@ -111,9 +112,11 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf, const struct erofs_chunk_run 
 vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
 
 extern const struct address_space_operations erofs_chunk_aops;
+void erofs_chunk_end_read(struct folio *folio, int err);
 
 pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 			      pgoff_t mark, bool cached);
+bool erofs_chunk_failed(struct folio *folio, pgoff_t page);
 bool erofs_chunk_drop_failed(struct folio *folio, pgoff_t page);
 struct folio *erofs_chunk_read_folio(struct file *file,
 				     const struct erofs_chunk_run *run);

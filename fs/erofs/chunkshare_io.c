@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reading chunks into the page cache of their device, and from there.
+ * Reading chunks into the page cache of their device.
  *
  * Who asks for a page of a file reads ahead along the file, wherever its chunks are on
  * the device.  Blocks are read by the mount of the file that asks.
  */
-#include <linux/bio.h>
-#include <linux/blkdev.h>
-#include <linux/fadvise.h>
-#include <linux/sched/mm.h>
-#include <linux/swap.h>
-#include <linux/uio.h>
-#include <linux/wait_bit.h>
 #include "compat.h"
 #include "chunkshare.h"
 #include "zeropage.h"
-
-/* pages that fadvise() has read between two looks at signals */
-#define EROFS_CHUNK_STRETCH	512
 
 /*
  * A large folio of which a page's memory has failed is lost: its pages would be handed out
@@ -48,84 +38,41 @@ const struct address_space_operations erofs_chunk_aops = {
 	.migrate_folio	= erofs_chunk_migrate_folio,
 };
 
-static void erofs_chunk_end_io(struct bio *bio)
+/**
+ * erofs_chunk_end_read - a folio has been read, or could not be
+ * @folio: of a cache
+ * @err: 0 or a negative error
+ */
+void erofs_chunk_end_read(struct folio *folio, int err)
 {
-	struct erofs_chunk_share *cs = bio->bi_private;
-	const bool success = !bio->bi_status;
-	struct folio_iter fi;
-
-	bio_for_each_folio_all(fi, bio)
-		folio_end_read(fi.folio, success);
-	/* those of file-backed mounts are freed by who allocated them */
-	if (bio->bi_bdev)
-		bio_put(bio);
-	if (atomic_dec_and_test(&cs->reads))
-		wake_up_var(&cs->reads);
+	folio_end_read(folio, !err);
 }
 
-struct erofs_chunk_reader {
-	struct super_block *sb;
-	struct erofs_map_dev dev;	/* of page @first of the cache */
-	pgoff_t first;
-	pgoff_t next;			/* page after those in @bio */
-	struct bio *bio;
-	blk_opf_t opf;
-};
-
-static int erofs_chunk_reader_init(struct erofs_chunk_reader *rd,
-				   struct file *file,
-				   const struct erofs_chunk_run *run, blk_opf_t opf)
+static void erofs_chunk_begin(struct erofs_reader *rd, struct file *file,
+			      const struct erofs_chunk_run *run, blk_opf_t opf)
 {
-	*rd = (struct erofs_chunk_reader) {
-		.sb = file_inode(file)->i_sb,
-		.dev = {
-			.m_deviceid = run->device_id,
-			.m_pa = run->pos,
-		},
-		.first = run->page,
-		.opf = REQ_OP_READ | opf,
+	struct super_block *sb = file_inode(file)->i_sb;
+
+	*rd = (struct erofs_reader) {
+		.sb = sb,
+		.reads = &EROFS_SB(sb)->chunk_share->reads,
+		.pages = run->nr,
+		.opf = opf,
 	};
-	return erofs_map_dev(rd->sb, &rd->dev);
 }
 
-static void erofs_chunk_submit(struct erofs_chunk_reader *rd)
+/* have a locked folio read, or unlock it: a large one may begin before the run */
+static int erofs_chunk_add(struct erofs_reader *rd, const struct erofs_chunk_run *run,
+			   struct folio *folio)
 {
-	struct erofs_chunk_share *cs = EROFS_SB(rd->sb)->chunk_share;
-	struct bio *bio = rd->bio;
+	const s64 ahead = (s64)folio->index - (s64)run->page;
+	int ret = erofs_reader_add(rd, folio, 0, folio_size(folio), run->device_id,
+				   run->pos + ahead * PAGE_SIZE);
 
-	if (!bio)
-		return;
-	rd->bio = NULL;
-	atomic_inc(&cs->reads);
-	bio->bi_private = cs;
-	bio->bi_end_io = erofs_chunk_end_io;
-	if (bio->bi_bdev)
-		submit_bio(bio);
-	else
-		erofs_fileio_submit_bio(bio);
-}
-
-/* read a locked folio, with those before it if it follows them */
-static void erofs_chunk_add(struct erofs_chunk_reader *rd, struct folio *folio,
-			    pgoff_t nr)
-{
-	const size_t size = folio_size(folio);
-
-	if (rd->bio && (folio->index != rd->next ||
-			!bio_add_folio(rd->bio, folio, size, 0)))
-		erofs_chunk_submit(rd);
-	if (!rd->bio) {
-		erofs_off_t pos = erofs_dev_pos(&rd->dev) +
-			(((s64)folio->index - (s64)rd->first) << PAGE_SHIFT);
-
-		rd->bio = erofs_is_fileio_mode(EROFS_SB(rd->sb)) ?
-			erofs_fileio_bio_alloc(&rd->dev) :
-			bio_alloc(rd->dev.m_bdev, bio_max_segs(nr), rd->opf,
-				  GFP_KERNEL);
-		rd->bio->bi_iter.bi_sector = pos >> SECTOR_SHIFT;
-		bio_add_folio_nofail(rd->bio, folio, size, 0);
-	}
-	rd->next = folio_next_index(folio);
+	if (ret >= 0)
+		return 0;
+	folio_unlock(folio);
+	return ret;
 }
 
 /* a new folio, which who pays for it can have back */
@@ -157,13 +104,13 @@ static pgoff_t erofs_chunk_read_run(struct file *file, const struct erofs_chunk_
 	struct address_space *mapping = erofs_chunk_mapping(run);
 	const gfp_t gfp = readahead_gfp_mask(mapping);
 	const pgoff_t end = run->page + run->nr;
-	struct erofs_chunk_reader rd;
+	struct erofs_reader rd;
 	pgoff_t page = run->page;
 	struct folio *folio;
+	int err = 0;
 
-	if (erofs_chunk_reader_init(&rd, file, run, REQ_RAHEAD))
-		return mark;
-	while (page < end) {
+	erofs_chunk_begin(&rd, file, run, REQ_RAHEAD);
+	while (!err && page < end) {
 		folio = filemap_get_folio(mapping, page);
 		if (!IS_ERR(folio)) {
 			const pgoff_t next = folio_next_index(folio);
@@ -183,10 +130,10 @@ static pgoff_t erofs_chunk_read_run(struct file *file, const struct erofs_chunk_
 		if (run->page + mark - folio->index < folio_nr_pages(folio))
 			folio_set_readahead(folio);
 		page = folio_next_index(folio);
-		erofs_chunk_add(&rd, folio, end - folio->index);
+		err = erofs_chunk_add(&rd, run, folio);
 		folio_put(folio);	/* it stays while it is locked */
 	}
-	erofs_chunk_submit(&rd);
+	erofs_reader_submit(&rd);
 	return mark;
 }
 
@@ -243,20 +190,23 @@ pgoff_t erofs_chunk_readahead(struct file *file, pgoff_t index, pgoff_t nr,
 static int erofs_chunk_reread(struct file *file, const struct erofs_chunk_run *run,
 			      struct folio *folio)
 {
-	struct erofs_chunk_reader rd;
-	int err = erofs_chunk_reader_init(&rd, file, run, 0);
+	struct erofs_reader rd;
+	int err;
 
-	if (err) {
-		folio_unlock(folio);
+	erofs_chunk_begin(&rd, file, run, 0);
+	err = erofs_chunk_add(&rd, run, folio);
+	if (err)
 		return err;
-	}
-	erofs_chunk_add(&rd, folio, folio_nr_pages(folio));
-	erofs_chunk_submit(&rd);
+	erofs_reader_submit(&rd);
 	return folio_wait_locked_killable(folio);
 }
 
-/* has the memory of a page of a folio failed? */
-static bool erofs_chunk_failed(struct folio *folio, pgoff_t page)
+/**
+ * erofs_chunk_failed - has the memory of a page failed?
+ * @folio: of the cache
+ * @page: of it, by its place in the cache
+ */
+bool erofs_chunk_failed(struct folio *folio, pgoff_t page)
 {
 	return folio_contain_hwpoisoned_page(folio) &&
 		PageHWPoison(folio_file_page(folio, page));
@@ -362,9 +312,12 @@ struct folio *erofs_chunk_read_folio(struct file *file,
  */
 bool erofs_chunk_unreadable(struct file *file, const struct erofs_chunk_run *run)
 {
-	struct erofs_chunk_reader rd;
+	struct erofs_map_dev dev = {
+		.m_deviceid = run->device_id,
+		.m_pa = run->pos,
+	};
 
-	return erofs_chunk_reader_init(&rd, file, run, 0);
+	return erofs_map_dev(file_inode(file)->i_sb, &dev);
 }
 
 /**
@@ -382,172 +335,4 @@ void erofs_chunk_wait(struct file *file, pgoff_t index)
 	folio = erofs_chunk_read_folio(file, &run.chunk);
 	if (!IS_ERR(folio))
 		folio_put(folio);
-}
-
-/* the folio of page @index, which read() of the pages from @first to @end wants */
-static struct folio *erofs_chunk_read_next(struct file *file,
-					   const struct erofs_chunk_run *run,
-					   pgoff_t index, pgoff_t first, pgoff_t end)
-{
-	struct folio *folio = filemap_get_folio(erofs_chunk_mapping(run), run->page);
-
-	erofs_readahead_read(file, folio, index, first, end);
-	if (!IS_ERR(folio)) {
-		if (folio_test_uptodate(folio) && !erofs_chunk_failed(folio, run->page))
-			return folio;
-		folio_put(folio);
-	}
-	return erofs_chunk_read_folio(file, run);
-}
-
-/* @run without its first @nr pages */
-static void erofs_chunk_skip(struct erofs_chunk_run *run, pgoff_t nr)
-{
-	run->page += nr;
-	run->pos += (erofs_off_t)nr << PAGE_SHIFT;
-	run->nr -= nr;
-}
-
-/*
- * Copy @count bytes that lie in one run, which begins with the page of the first;
- * read() wants the pages from @first to @end.
- */
-static ssize_t erofs_chunk_copy(struct kiocb *iocb, struct iov_iter *to,
-				size_t count, pgoff_t first, pgoff_t end,
-				struct erofs_chunk_run *run)
-{
-	struct file *file = iocb->ki_filp;
-	struct folio *last = NULL;
-	size_t done = 0;
-
-	while (done < count) {
-		const pgoff_t index = iocb->ki_pos >> PAGE_SHIFT;
-		const size_t ofs = offset_in_page(iocb->ki_pos);
-		struct folio *folio;
-		size_t start, len, n;
-
-		if (fatal_signal_pending(current))
-			return done ? done : -EINTR;
-		folio = erofs_chunk_read_next(file, run, index, first, end);
-		if (IS_ERR(folio))
-			return done ? done : PTR_ERR(folio);
-		start = (run->page - folio->index) * PAGE_SIZE + ofs;
-		len = min(count - done, folio_size(folio) - start);
-		/* beside a page whose memory has failed, each is looked at */
-		if (folio_contain_hwpoisoned_page(folio))
-			len = min(len, PAGE_SIZE - ofs);
-		n = copy_folio_to_iter(folio, start, len, to);
-		if (folio != last)
-			folio_mark_accessed(folio);
-		last = folio;	/* to compare with only */
-		folio_put(folio);
-		iocb->ki_pos += n;
-		done += n;
-		WRITE_ONCE(file->f_ra.prev_pos, iocb->ki_pos);
-		if (n < len)
-			return done ? done : -EFAULT;
-		erofs_chunk_skip(run, (iocb->ki_pos >> PAGE_SHIFT) - index);
-		cond_resched();
-	}
-	return done;
-}
-
-/**
- * erofs_chunk_read - read from a shared file
- * @iocb: file and position
- * @to: where the bytes go
- *
- * Return: bytes read, or a negative error if there was one before the first.
- */
-ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to)
-{
-	struct inode *inode = file_inode(iocb->ki_filp);
-	const loff_t size = i_size_read(inode);
-	const size_t count = min_t(u64, iov_iter_count(to), max(size - iocb->ki_pos, 0));
-	const pgoff_t first = iocb->ki_pos >> PAGE_SHIFT;
-	const pgoff_t end = DIV_ROUND_UP_ULL(iocb->ki_pos + count, PAGE_SIZE);
-	size_t done = 0;
-	ssize_t ret = 0;
-
-	while (done < count) {
-		struct erofs_run run = { .first = iocb->ki_pos >> PAGE_SHIFT, .end = end };
-		size_t len;
-
-		ret = erofs_resolve(inode, run.first, false, &run);
-		if (ret)
-			break;
-		len = min_t(u64, count - done, ((u64)run.end << PAGE_SHIFT) - iocb->ki_pos);
-		ret = run.kind == EROFS_DATA ?
-			erofs_chunk_copy(iocb, to, len, first, end, &run.chunk) :
-			erofs_zeropage_read_hole(iocb, to, len);
-		if (ret > 0)
-			done += ret;
-		if (ret < (ssize_t)len)
-			break;
-		cond_resched();
-	}
-	return done ? done : ret;
-}
-
-/* read ahead what is there of [@index, @end), or drop it from the caches */
-static void erofs_chunk_advise(struct file *file, pgoff_t index, pgoff_t end,
-			       bool need)
-{
-	/* as in erofs_window_read() */
-	unsigned int nofs = memalloc_nofs_save();
-	struct blk_plug plug;
-
-	blk_start_plug(&plug);
-	while (index < end && !fatal_signal_pending(current)) {
-		struct erofs_run run = {
-			.first = index,
-			.end = index + min_t(pgoff_t, end - index, EROFS_CHUNK_STRETCH),
-		};
-
-		if (erofs_resolve(file_inode(file), index, false, &run))
-			break;
-		if (run.kind == EROFS_DATA && need)
-			erofs_chunk_readahead(file, index, run.end - index, ULONG_MAX, false);
-		else if (run.kind == EROFS_DATA)
-			invalidate_mapping_pages(erofs_chunk_mapping(&run.chunk), run.chunk.page,
-						 run.chunk.page + run.chunk.nr - 1);
-		index = run.end;
-		cond_resched();
-	}
-	blk_finish_plug(&plug);
-	memalloc_nofs_restore(nofs);
-}
-
-/**
- * erofs_chunk_fadvise - ->fadvise
- * @file: a file
- * @pos: where from, bytes
- * @len: bytes, 0 for all
- * @advice: POSIX_FADV_*
- *
- * Return: 0 or a negative error.
- */
-int erofs_chunk_fadvise(struct file *file, loff_t pos, loff_t len, int advice)
-{
-	const bool need = advice == POSIX_FADV_WILLNEED;
-	loff_t size = i_size_read(file_inode(file)), end;
-
-	if (!erofs_chunk_shared(file_inode(file)) || pos < 0 || len < 0 ||
-	    (!need && advice != POSIX_FADV_DONTNEED))
-		return generic_fadvise(file, pos, len, advice);
-	/* the file's own page cache may have what was left to it */
-	if (!need)
-		generic_fadvise(file, pos, len, advice);
-	if (pos >= size)
-		return 0;
-	end = len && len < size - pos ? pos + len : size;
-	/* pages that are wanted in part are needed, but those can stay, too */
-	if (need)
-		erofs_chunk_advise(file, pos >> PAGE_SHIFT,
-				   DIV_ROUND_UP_ULL(end, PAGE_SIZE), true);
-	else
-		erofs_chunk_advise(file, DIV_ROUND_UP_ULL(pos, PAGE_SIZE),
-				   end == size ? DIV_ROUND_UP_ULL(end, PAGE_SIZE) :
-				   end >> PAGE_SHIFT, false);
-	return 0;
 }

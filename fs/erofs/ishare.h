@@ -14,6 +14,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include "internal.h"
+#include "reader.h"
 
 /* longest fingerprint: a label and a digest */
 #define EROFS_FINGERPRINT_MAX	128
@@ -63,7 +64,7 @@ struct erofs_member {
 	struct erofs_ishare *mount;
 	struct erofs_share *share;
 	struct list_head of_share, of_mount;
-	atomic_t reads;			/* in flight, by its blocks */
+	struct erofs_reads reads;	/* by its blocks */
 	bool compressed;		/* those are not counted */
 	bool forget;			/* the shared inode is not to be cached for later */
 	struct work_struct leave;
@@ -79,6 +80,7 @@ struct erofs_ishare_ra {
 };
 
 extern const struct address_space_operations erofs_ishare_aops;
+void erofs_ishare_end_read(struct folio *folio, int err);
 
 static inline struct erofs_share *erofs_share_of(struct address_space *mapping)
 {

@@ -9,9 +9,8 @@
  *
  * Folios are counted by erofs_onlinefolio_*(), as in file-backed mounts.
  */
-#include <linux/bio.h>
+#include <linux/pagemap.h>
 #include <linux/psi.h>
-#include <linux/wait_bit.h>
 #include "compat.h"
 #include "ishare.h"
 #include "zeropage.h"
@@ -19,10 +18,7 @@
 struct erofs_ishare_read {
 	struct erofs_member *member;
 	struct erofs_map_blocks map;
-	struct erofs_map_dev dev;	/* where the bio ends */
-	struct bio *bio;
-	unsigned int pages;		/* at most, that will be asked for */
-	blk_opf_t opf;
+	struct erofs_reader reader;
 };
 
 /* what a block has behind the end of the file is in no fingerprint */
@@ -34,74 +30,44 @@ static void erofs_ishare_zero_tail(struct folio *folio)
 		folio_zero_segment(folio, size - pos, folio_size(folio));
 }
 
-static void erofs_ishare_end_io(struct bio *bio)
+/**
+ * erofs_ishare_end_read - a part of a folio has been read, or could not be
+ * @folio: of a shared inode
+ * @err: 0 or a negative error
+ */
+void erofs_ishare_end_read(struct folio *folio, int err)
 {
-	struct erofs_member *member = bio->bi_private;
-	int err = blk_status_to_errno(bio->bi_status);
-	struct folio_iter fi;
-
-	bio_for_each_folio_all(fi, bio) {
-		erofs_ishare_zero_tail(fi.folio);
-		erofs_onlinefolio_end(fi.folio, err, false);
-	}
-	/* those of file-backed mounts are freed by who allocated them */
-	if (bio->bi_bdev)
-		bio_put(bio);
-	if (atomic_dec_and_test(&member->reads))
-		wake_up_var(&member->reads);
+	erofs_ishare_zero_tail(folio);
+	erofs_onlinefolio_end(folio, err, false);
 }
 
-static void erofs_ishare_submit(struct erofs_ishare_read *rd)
+static void erofs_ishare_begin(struct erofs_ishare_read *rd, struct erofs_member *member,
+			       unsigned int pages, blk_opf_t opf)
 {
-	struct bio *bio = rd->bio;
-
-	if (!bio)
-		return;
-	rd->bio = NULL;
-	atomic_inc(&rd->member->reads);
-	bio->bi_private = rd->member;
-	bio->bi_end_io = erofs_ishare_end_io;
-	if (bio->bi_bdev)
-		submit_bio(bio);
-	else
-		erofs_fileio_submit_bio(bio);
+	*rd = (struct erofs_ishare_read) {
+		.member = member,
+		.reader = {
+			.sb = member->inode->i_sb,
+			.reads = &member->reads,
+			.pages = pages,
+			.opf = opf,
+		},
+	};
 }
 
-/* add a part of a folio that is at @pa of the device; *@added: that it is in the bio */
+/* have a part of a folio read; *@added: the part before it will be, by the same request */
 static int erofs_ishare_add(struct erofs_ishare_read *rd, struct folio *folio,
 			    unsigned int ofs, unsigned int len, erofs_off_t pa,
 			    bool *added)
 {
-	struct super_block *sb = rd->member->inode->i_sb;
-	struct erofs_map_dev dev = {
-		.m_deviceid = rd->map.m_deviceid,
-		.m_pa = pa,
-	};
-	int err = erofs_map_dev(sb, &dev);
+	int ret = erofs_reader_add(&rd->reader, folio, ofs, len, rd->map.m_deviceid, pa);
 
-	if (err)
-		return err;
-	if (rd->bio && (dev.m_bdev != rd->dev.m_bdev || dev.m_dif != rd->dev.m_dif ||
-			dev.m_pa != rd->dev.m_pa ||
-			!bio_add_folio(rd->bio, folio, len, ofs))) {
-		erofs_ishare_submit(rd);
-		*added = false;
-	}
-	if (!rd->bio) {
-		rd->bio = erofs_is_fileio_mode(EROFS_SB(sb)) ?
-			erofs_fileio_bio_alloc(&dev) :
-			bio_alloc(dev.m_bdev, bio_max_segs(rd->pages), rd->opf,
-				  GFP_KERNEL);
-		rd->bio->bi_iter.bi_sector = erofs_dev_pos(&dev) >> SECTOR_SHIFT;
-		bio_add_folio_nofail(rd->bio, folio, len, ofs);
-		*added = false;
-	}
-	/* it is seen once at the end of a bio for each run of it in there */
-	if (!*added)
+	if (ret < 0)
+		return ret;
+	/* it is seen once at the end of a request for each run of it in there */
+	if (ret || !*added)
 		erofs_onlinefolio_split(folio);
 	*added = true;
-	rd->dev = dev;
-	rd->dev.m_pa += len;
 	return 0;
 }
 
@@ -171,11 +137,7 @@ static void erofs_ishare_readahead_from(struct readahead_control *rac,
 					struct erofs_member *member, blk_opf_t opf)
 {
 	struct inode *inode = member->inode;
-	struct erofs_ishare_read rd = {
-		.member = member,
-		.pages = readahead_count(rac),
-		.opf = REQ_OP_READ | opf,
-	};
+	struct erofs_ishare_read rd;
 	struct folio *folio;
 
 	if (member->compressed) {
@@ -184,9 +146,10 @@ static void erofs_ishare_readahead_from(struct readahead_control *rac,
 	}
 	if (erofs_zeropage_readahead(rac, inode))
 		return;
+	erofs_ishare_begin(&rd, member, readahead_count(rac), opf);
 	while ((folio = readahead_folio(rac)))
 		erofs_ishare_fill(&rd, folio);
-	erofs_ishare_submit(&rd);
+	erofs_reader_submit(&rd.reader);
 }
 
 /*
@@ -231,17 +194,14 @@ static void erofs_ishare_read_compressed(struct inode *inode, struct folio *foli
 /* one locked folio; waits until it is unlocked, or returns -EINTR to who is killed */
 static int erofs_ishare_read_one(struct erofs_member *member, struct folio *folio)
 {
+	struct erofs_ishare_read rd;
+
 	if (member->compressed) {
 		erofs_ishare_read_compressed(member->inode, folio);
 	} else {
-		struct erofs_ishare_read rd = {
-			.member = member,
-			.pages = folio_nr_pages(folio),
-			.opf = REQ_OP_READ,
-		};
-
+		erofs_ishare_begin(&rd, member, folio_nr_pages(folio), 0);
 		erofs_ishare_fill(&rd, folio);
-		erofs_ishare_submit(&rd);
+		erofs_reader_submit(&rd.reader);
 	}
 	return folio_wait_locked_killable(folio);
 }

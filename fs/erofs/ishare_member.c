@@ -203,7 +203,7 @@ static void erofs_ishare_left(struct work_struct *work)
 	struct inode *shared = member->share->inode;
 	struct erofs_ishare *is = member->mount;
 
-	wait_var_event(&member->reads, !atomic_read(&member->reads));
+	erofs_reads_wait(&member->reads);
 	if (member->compressed)
 		erofs_ishare_wait_folios(shared->i_mapping);
 	if (member->forget)
@@ -238,6 +238,7 @@ static void erofs_ishare_join(struct inode *inode, struct erofs_ishare *is,
 	member->inode = inode;
 	member->mount = is;
 	member->share = share;
+	member->reads.end = erofs_ishare_end_read;
 	member->compressed = erofs_inode_is_data_compressed(EROFS_I(inode)->datalayout);
 	INIT_WORK(&member->leave, erofs_ishare_left);
 	spin_lock(&share->lock);
