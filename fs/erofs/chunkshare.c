@@ -46,6 +46,7 @@
 #include "backing.h"
 #include "compat.h"
 #include "chunkshare.h"
+#include "folder.h"
 #include "resolve.h"
 #include "zeropage.h"
 
@@ -166,7 +167,8 @@ int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
 		}
 	up_read(&devs->rwsem);
 	if (!err)
-		err = erofs_chunk_init_sysfs(sb, cs);
+		err = erofs_folder_add(&cs->kobj, &sbi->s_kobj, "chunk_share",
+				       &erofs_chunk_group);
 	if (err)
 		erofs_chunk_exit_sb(sb);
 	return err;
@@ -196,7 +198,7 @@ void erofs_chunk_exit_sb(struct super_block *sb)
 
 	if (!cs)
 		return;
-	erofs_chunk_exit_sysfs(cs);
+	erofs_folder_remove(&cs->kobj);
 	/* they are evicted later, when there is nothing to take their uses from */
 	erofs_chunk_forget_internal(EROFS_SB(sb)->packed_inode);
 	erofs_chunk_forget_internal(erofs_metabox_inode(EROFS_SB(sb)));

@@ -104,8 +104,7 @@ struct erofs_chunk_cache *erofs_chunk_get_cache(struct block_device *bdev,
 						struct file *file, u64 offset);
 void erofs_chunk_put_cache(struct erofs_chunk_cache *cache);
 
-int erofs_chunk_init_sysfs(struct super_block *sb, struct erofs_chunk_share *cs);
-void erofs_chunk_exit_sysfs(struct erofs_chunk_share *cs);
+extern const struct attribute_group erofs_chunk_group;
 
 int erofs_chunk_locate(struct inode *inode, struct erofs_run *run);
 vm_fault_t erofs_chunk_fault(struct vm_fault *vmf, const struct erofs_chunk_run *run);

@@ -4,9 +4,8 @@
  * /sys/fs/erofs/ishare/.
  */
 #include <linux/backing-dev.h>
-#include <linux/kobject.h>
 #include <linux/mm.h>
-#include <linux/sysfs.h>
+#include "folder.h"
 #include "ishare.h"
 
 static DEFINE_MUTEX(erofs_ishare_mounts_lock);	/* readers of the folder take it, too */
@@ -49,72 +48,34 @@ static struct erofs_ishare_sums erofs_ishare_sums_of(struct kobject *kobj)
 			erofs_ishare_sum(is, &sums);
 		mutex_unlock(&erofs_ishare_mounts_lock);
 	} else {
-		erofs_ishare_sum(container_of(kobj->parent, struct erofs_sb_info,
-					      s_kobj)->ishare, &sums);
+		erofs_ishare_sum(erofs_folder_sbi(kobj)->ishare, &sums);
 	}
 	return sums;
 }
 
-#define EROFS_ISHARE_SUM(_name, _value)					\
-static ssize_t _name##_show(struct kobject *kobj,			\
-			    struct kobj_attribute *attr, char *buf)	\
-{									\
-	struct erofs_ishare_sums sums = erofs_ishare_sums_of(kobj);	\
-									\
-	return sysfs_emit(buf, "%llu\n", _value);			\
-}									\
-static struct kobj_attribute erofs_ishare_attr_##_name =		\
-	__ATTR(_name, 0444, _name##_show, NULL)
-
-EROFS_ISHARE_SUM(files, sums.files);
-EROFS_ISHARE_SUM(pages, sums.pages);
-EROFS_ISHARE_SUM(saved_bytes, sums.saved << PAGE_SHIFT);
-
+EROFS_FOLDER_RO(files, "%llu", erofs_ishare_sums_of(kobj).files);
+EROFS_FOLDER_RO(pages, "%llu", erofs_ishare_sums_of(kobj).pages);
+EROFS_FOLDER_RO(saved_bytes, "%llu", erofs_ishare_sums_of(kobj).saved << PAGE_SHIFT);
 /* which domain, without its name: as it is called in /sys/class/bdi */
-static ssize_t domain_show(struct kobject *kobj, struct kobj_attribute *attr,
-			   char *buf)
-{
-	struct erofs_ishare *is = container_of(kobj->parent, struct erofs_sb_info,
-					       s_kobj)->ishare;
+EROFS_FOLDER_RO(domain, "%s",
+		bdi_dev_name(erofs_folder_sbi(kobj)->ishare->domain->mnt->mnt_sb->s_bdi));
 
-	return sysfs_emit(buf, "%s\n", bdi_dev_name(is->domain->mnt->mnt_sb->s_bdi));
-}
-
-static struct kobj_attribute erofs_ishare_attr_domain =
-	__ATTR(domain, 0444, domain_show, NULL);
-
-static struct attribute *erofs_ishare_attrs[] = {
-	&erofs_ishare_attr_files.attr,
-	&erofs_ishare_attr_pages.attr,
-	&erofs_ishare_attr_saved_bytes.attr,
+static struct attribute *erofs_ishare_files[] = {
+	&erofs_file_domain.attr,
+	&erofs_file_files.attr,
+	&erofs_file_pages.attr,
+	&erofs_file_saved_bytes.attr,
 	NULL,
 };
 
 static const struct attribute_group erofs_ishare_group = {
-	.attrs = erofs_ishare_attrs,
+	.attrs = erofs_ishare_files,
 };
 
-static void erofs_ishare_remove_folder(struct kobject **kobj)
-{
-	/* waits for whoever is in a file of it */
-	kobject_del(*kobj);
-	kobject_put(*kobj);
-	*kobj = NULL;
-}
-
-/* its files look at @kobj, so they come after it is set */
-static int erofs_ishare_add_folder(struct kobject **kobj, struct kobject *parent)
-{
-	int err;
-
-	*kobj = kobject_create_and_add("ishare", parent);
-	if (!*kobj)
-		return -ENOMEM;
-	err = sysfs_create_group(*kobj, &erofs_ishare_group);
-	if (err)
-		erofs_ishare_remove_folder(kobj);
-	return err;
-}
+/* all mounts have no domain in common */
+static const struct attribute_group erofs_ishare_all_group = {
+	.attrs = erofs_ishare_files + 1,
+};
 
 /**
  * erofs_ishare_register - show a mount that shares in sysfs
@@ -128,15 +89,13 @@ int erofs_ishare_register(struct super_block *sb)
 	struct erofs_ishare *is = sbi->ishare;
 	int err;
 
-	err = erofs_ishare_add_folder(&is->kobj, &sbi->s_kobj);
+	err = erofs_folder_add(&is->kobj, &sbi->s_kobj, "ishare", &erofs_ishare_group);
 	if (err)
 		return err;
-	err = sysfs_create_file(is->kobj, &erofs_ishare_attr_domain.attr);
-	if (err)
-		goto out;
 	mutex_lock(&erofs_ishare_folder_lock);
 	if (!erofs_ishare_users)
-		err = erofs_ishare_add_folder(&erofs_ishare_all, &sbi->s_kobj.kset->kobj);
+		err = erofs_folder_add(&erofs_ishare_all, &sbi->s_kobj.kset->kobj, "ishare",
+				       &erofs_ishare_all_group);
 	if (!err) {
 		++erofs_ishare_users;
 		mutex_lock(&erofs_ishare_mounts_lock);
@@ -144,9 +103,8 @@ int erofs_ishare_register(struct super_block *sb)
 		mutex_unlock(&erofs_ishare_mounts_lock);
 	}
 	mutex_unlock(&erofs_ishare_folder_lock);
-out:
 	if (err)
-		erofs_ishare_remove_folder(&is->kobj);
+		erofs_folder_remove(&is->kobj);
 	return err;
 }
 
@@ -158,12 +116,12 @@ void erofs_ishare_unregister(struct erofs_ishare *is)
 {
 	if (!is->kobj)
 		return;
-	erofs_ishare_remove_folder(&is->kobj);
+	erofs_folder_remove(&is->kobj);
 	mutex_lock(&erofs_ishare_folder_lock);
 	mutex_lock(&erofs_ishare_mounts_lock);
 	list_del(&is->mounts);
 	mutex_unlock(&erofs_ishare_mounts_lock);
 	if (!--erofs_ishare_users)
-		erofs_ishare_remove_folder(&erofs_ishare_all);
+		erofs_folder_remove(&erofs_ishare_all);
 	mutex_unlock(&erofs_ishare_folder_lock);
 }

@@ -8,32 +8,57 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sysfs.h>
-#include "internal.h"
+#include "folder.h"
 #include "zeropage.h"
 
 bool erofs_zeropage_enabled __read_mostly = true;
 module_param_named(zeropage, erofs_zeropage_enabled, bool, 0644);
 MODULE_PARM_DESC(zeropage, "Serve holes by the zero page (default: Y)");
 
+/* ---- folders ---- */
+
+/**
+ * erofs_folder_add - add a folder to sysfs
+ * @kobj: set to the folder, before there are files in it, which may look at it
+ * @parent: where it is in, see erofs_folder_sbi()
+ * @name: its name
+ * @group: its files
+ *
+ * Return: 0 or a negative error.
+ */
+int erofs_folder_add(struct kobject **kobj, struct kobject *parent, const char *name,
+		     const struct attribute_group *group)
+{
+	int err;
+
+	*kobj = kobject_create_and_add(name, parent);
+	if (!*kobj)
+		return -ENOMEM;
+	err = sysfs_create_group(*kobj, group);
+	if (err)
+		erofs_folder_remove(kobj);
+	return err;
+}
+
+/**
+ * erofs_folder_remove - undo erofs_folder_add(), if it was done
+ * @kobj: set to NULL when nobody is in a file of the folder any more
+ */
+void erofs_folder_remove(struct kobject **kobj)
+{
+	if (!*kobj)
+		return;
+	/* waits for whoever is in a file of it */
+	kobject_del(*kobj);
+	kobject_put(*kobj);
+	*kobj = NULL;
+}
+
+/* ---- files ---- */
+
 static struct erofs_zeropage *erofs_zeropage_of(struct kobject *kobj)
 {
-	return container_of(kobj->parent, struct erofs_sb_info,
-			    s_kobj)->zeropage;
-}
-
-static ssize_t dev_show(struct kobject *kobj, struct kobj_attribute *attr,
-			char *buf)
-{
-	return print_dev_t(buf, erofs_zeropage_of(kobj)->dev);
-}
-
-static struct kobj_attribute erofs_zeropage_attr_dev =
-	__ATTR(dev, 0444, dev_show, NULL);
-
-static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	return sysfs_emit(buf, "%d\n", READ_ONCE(erofs_zeropage_of(kobj)->enabled));
+	return erofs_folder_sbi(kobj)->zeropage;
 }
 
 static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -46,15 +71,6 @@ static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
 		return err;
 	WRITE_ONCE(erofs_zeropage_of(kobj)->enabled, enabled);
 	return len;
-}
-
-static struct kobj_attribute erofs_zeropage_attr_enabled =
-	__ATTR(enabled, 0644, enabled_show, enabled_store);
-
-static ssize_t huge_show(struct kobject *kobj, struct kobj_attribute *attr,
-			 char *buf)
-{
-	return sysfs_emit(buf, "%d\n", READ_ONCE(erofs_zeropage_of(kobj)->huge));
 }
 
 static ssize_t huge_store(struct kobject *kobj, struct kobj_attribute *attr,
@@ -72,72 +88,74 @@ static ssize_t huge_store(struct kobject *kobj, struct kobj_attribute *attr,
 	return len;
 }
 
-static struct kobj_attribute erofs_zeropage_attr_huge =
-	__ATTR(huge, 0644, huge_show, huge_store);
+/* pages of a page table that one fault fills */
+static ssize_t erofs_zeropage_store_window(unsigned int *window, const char *buf, size_t len)
+{
+	unsigned int pages;
+	int err = kstrtouint(buf, 0, &pages);
 
-#define EROFS_ZEROPAGE_WINDOW(_name)					\
-static ssize_t _name##_show(struct kobject *kobj,			\
-			    struct kobj_attribute *attr, char *buf)	\
-{									\
-	return sysfs_emit(buf, "%u\n",					\
-			  READ_ONCE(erofs_zeropage_of(kobj)->_name));	\
-}									\
-									\
-static ssize_t _name##_store(struct kobject *kobj,			\
-			     struct kobj_attribute *attr,		\
-			     const char *buf, size_t len)		\
-{									\
-	unsigned int pages;						\
-	int err = kstrtouint(buf, 0, &pages);				\
-									\
-	if (err)							\
-		return err;						\
-	if (!is_power_of_2(pages) || pages > PTRS_PER_PTE)		\
-		return -EINVAL;						\
-	WRITE_ONCE(erofs_zeropage_of(kobj)->_name, pages);		\
-	return len;							\
-}									\
-static struct kobj_attribute erofs_zeropage_attr_##_name =		\
-	__ATTR(_name, 0644, _name##_show, _name##_store)
+	if (err)
+		return err;
+	if (!is_power_of_2(pages) || pages > PTRS_PER_PTE)
+		return -EINVAL;
+	WRITE_ONCE(*window, pages);
+	return len;
+}
 
-EROFS_ZEROPAGE_WINDOW(read_window);
-EROFS_ZEROPAGE_WINDOW(write_window);
+static ssize_t read_window_store(struct kobject *kobj, struct kobj_attribute *attr,
+				 const char *buf, size_t len)
+{
+	return erofs_zeropage_store_window(&erofs_zeropage_of(kobj)->read_window, buf, len);
+}
 
-#define EROFS_ZEROPAGE_COUNTER(_name)					\
-static ssize_t _name##_show(struct kobject *kobj,			\
-			    struct kobj_attribute *attr, char *buf)	\
-{									\
-	struct erofs_zeropage *zp = erofs_zeropage_of(kobj);		\
-	u64 sum = 0;							\
-	int cpu;							\
-									\
-	for_each_possible_cpu(cpu)					\
-		sum += READ_ONCE(per_cpu_ptr(zp->stats, cpu)->_name);	\
-	return sysfs_emit(buf, "%llu\n", sum);				\
-}									\
-static struct kobj_attribute erofs_zeropage_attr_##_name =		\
-	__ATTR(_name, 0444, _name##_show, NULL)
+static ssize_t write_window_store(struct kobject *kobj, struct kobj_attribute *attr,
+				  const char *buf, size_t len)
+{
+	return erofs_zeropage_store_window(&erofs_zeropage_of(kobj)->write_window, buf, len);
+}
+
+EROFS_FOLDER_RW(enabled, "%d", READ_ONCE(erofs_zeropage_of(kobj)->enabled));
+EROFS_FOLDER_RW(huge, "%d", READ_ONCE(erofs_zeropage_of(kobj)->huge));
+EROFS_FOLDER_RW(read_window, "%u", READ_ONCE(erofs_zeropage_of(kobj)->read_window));
+EROFS_FOLDER_RW(write_window, "%u", READ_ONCE(erofs_zeropage_of(kobj)->write_window));
+EROFS_FOLDER_RO(dev, "%u:%u", MAJOR(erofs_zeropage_of(kobj)->dev),
+		MINOR(erofs_zeropage_of(kobj)->dev));
+
+static u64 erofs_zeropage_sum(struct kobject *kobj, size_t counter)
+{
+	struct erofs_zeropage *zp = erofs_zeropage_of(kobj);
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*(u64 *)((void *)per_cpu_ptr(zp->stats, cpu) + counter));
+	return sum;
+}
+
+#define EROFS_ZEROPAGE_COUNTER(_name)							\
+EROFS_FOLDER_RO(_name, "%llu",								\
+		erofs_zeropage_sum(kobj, offsetof(struct erofs_zeropage_stats, _name)))
 
 EROFS_ZEROPAGE_COUNTER(hole_faults);
 EROFS_ZEROPAGE_COUNTER(write_faults);
 EROFS_ZEROPAGE_COUNTER(zero_pages);
 EROFS_ZEROPAGE_COUNTER(read_bytes);
 
-static struct attribute *erofs_zeropage_attrs[] = {
-	&erofs_zeropage_attr_dev.attr,
-	&erofs_zeropage_attr_enabled.attr,
-	&erofs_zeropage_attr_huge.attr,
-	&erofs_zeropage_attr_read_window.attr,
-	&erofs_zeropage_attr_write_window.attr,
-	&erofs_zeropage_attr_hole_faults.attr,
-	&erofs_zeropage_attr_write_faults.attr,
-	&erofs_zeropage_attr_zero_pages.attr,
-	&erofs_zeropage_attr_read_bytes.attr,
+static struct attribute *erofs_zeropage_files[] = {
+	&erofs_file_dev.attr,
+	&erofs_file_enabled.attr,
+	&erofs_file_huge.attr,
+	&erofs_file_read_window.attr,
+	&erofs_file_write_window.attr,
+	&erofs_file_hole_faults.attr,
+	&erofs_file_write_faults.attr,
+	&erofs_file_zero_pages.attr,
+	&erofs_file_read_bytes.attr,
 	NULL,
 };
 
 static const struct attribute_group erofs_zeropage_group = {
-	.attrs = erofs_zeropage_attrs,
+	.attrs = erofs_zeropage_files,
 };
 
 /**
@@ -151,11 +169,7 @@ void erofs_zeropage_exit_sb(struct super_block *sb)
 
 	if (!zp)
 		return;
-	if (zp->kobj) {
-		/* waits for whoever is in a file of it */
-		kobject_del(zp->kobj);
-		kobject_put(zp->kobj);
-	}
+	erofs_folder_remove(&zp->kobj);
 	sbi->zeropage = NULL;
 	erofs_zeropage_huge_put(zp);
 	free_percpu(zp->stats);
@@ -172,7 +186,7 @@ int erofs_zeropage_init_sb(struct super_block *sb)
 {
 	struct erofs_sb_info *sbi = EROFS_SB(sb);
 	struct erofs_zeropage *zp;
-	int err = -ENOMEM;
+	int err;
 
 	zp = kzalloc(sizeof(*zp), GFP_KERNEL);
 	if (!zp)
@@ -187,9 +201,7 @@ int erofs_zeropage_init_sb(struct super_block *sb)
 		return -ENOMEM;
 	}
 	sbi->zeropage = zp;
-	zp->kobj = kobject_create_and_add("zeropage", &sbi->s_kobj);
-	if (zp->kobj)
-		err = sysfs_create_group(zp->kobj, &erofs_zeropage_group);
+	err = erofs_folder_add(&zp->kobj, &sbi->s_kobj, "zeropage", &erofs_zeropage_group);
 	if (err)
 		erofs_zeropage_exit_sb(sb);
 	return err;
