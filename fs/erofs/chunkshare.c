@@ -41,8 +41,6 @@
 #include <linux/blkdev.h>
 #include <linux/mm.h>
 #include <linux/fs_parser.h>
-#include <linux/userfaultfd_k.h>
-#include <linux/wait_bit.h>
 #include "backing.h"
 #include "compat.h"
 #include "chunkshare.h"
@@ -113,6 +111,25 @@ static void erofs_chunk_init_internal(struct inode *inode)
 		erofs_chunk_init_inode(inode);
 }
 
+static int erofs_chunk_add_devices(struct super_block *sb, struct fs_context *fc,
+				   struct erofs_chunk_share *cs)
+{
+	struct erofs_dev_context *devs = EROFS_SB(sb)->devs;
+	struct erofs_device_info *dif;
+	int err = erofs_chunk_add_device(sb, fc, &cs->device[0], &EROFS_SB(sb)->dif0);
+	int id;
+
+	down_read(&devs->rwsem);
+	if (!err)
+		idr_for_each_entry(&devs->tree, dif, id) {
+			err = erofs_chunk_add_device(sb, fc, &cs->device[1 + id], dif);
+			if (err)
+				break;
+		}
+	up_read(&devs->rwsem);
+	return err;
+}
+
 /**
  * erofs_chunk_init_sb - share the chunks of a mount, if it was asked to
  * @sb: its super block, complete otherwise
@@ -123,10 +140,9 @@ static void erofs_chunk_init_internal(struct inode *inode)
 int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
 {
 	struct erofs_sb_info *sbi = EROFS_SB(sb);
-	struct erofs_dev_context *devs = sbi->devs;
+	const unsigned int nr_devices = 1 + sbi->devs->extra_devices;
 	struct erofs_chunk_share *cs;
-	struct erofs_device_info *dif;
-	int id, err;
+	int err;
 
 	if (!test_opt(&sbi->opt, CHUNK_SHARE))
 		return 0;
@@ -136,10 +152,10 @@ int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
 		erofs_info(sb, "chunk_share: blocks are smaller than a page, nothing is shared");
 		return 0;
 	}
-	cs = kzalloc(struct_size(cs, device, 1 + devs->extra_devices), GFP_KERNEL);
+	cs = kzalloc(struct_size(cs, device, nr_devices), GFP_KERNEL);
 	if (!cs)
 		return -ENOMEM;
-	cs->nr_devices = 1 + devs->extra_devices;
+	cs->nr_devices = nr_devices;
 	cs->reads.end = erofs_chunk_end_read;
 
 	err = erofs_deny_write(sb, fc, "chunk_share");
@@ -157,15 +173,7 @@ int erofs_chunk_init_sb(struct super_block *sb, struct fs_context *fc)
 	/* those that were there before, which names of an image may lead to */
 	erofs_chunk_init_internal(sbi->packed_inode);
 	erofs_chunk_init_internal(erofs_metabox_inode(sbi));
-	err = erofs_chunk_add_device(sb, fc, &cs->device[0], &sbi->dif0);
-	down_read(&devs->rwsem);
-	if (!err)
-		idr_for_each_entry(&devs->tree, dif, id) {
-			err = erofs_chunk_add_device(sb, fc, &cs->device[1 + id], dif);
-			if (err)
-				break;
-		}
-	up_read(&devs->rwsem);
+	err = erofs_chunk_add_devices(sb, fc, cs);
 	if (!err)
 		err = erofs_folder_add(&cs->kobj, &sbi->s_kobj, "chunk_share",
 				       &erofs_chunk_group);
@@ -283,222 +291,4 @@ int erofs_chunk_locate(struct inode *inode, struct erofs_run *run)
 	chunk->cache = device->cache;
 	run->end = run->first + chunk->nr;
 	return 0;
-}
-
-/*
- * If a fault may be repeated, give up the lock that it holds and have its page in memory;
- * if it must not wait, only let go of @folio.  False if the fault has been repeated.
- */
-static bool erofs_chunk_unlock_fault(struct vm_fault *vmf, struct folio *folio)
-{
-	struct file *file = vmf->vma->vm_file;
-	const pgoff_t index = vmf->pgoff;
-
-	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT) {
-		folio_put(folio);
-		return true;
-	}
-	if (!fault_flag_allow_retry_first(vmf->flags))
-		return false;
-	get_file(file);
-	release_fault_lock(vmf);
-	folio_wait_locked_killable(folio);
-	folio_put(folio);
-	erofs_chunk_wait(file, index);
-	fput(file);
-	return true;
-}
-
-/**
- * erofs_chunk_fault - ->fault of shared files, for data
- * @vmf: the fault, within the file
- * @run: where its page is
- *
- * Return: as of vm_operations_struct.fault.
- */
-vm_fault_t erofs_chunk_fault(struct vm_fault *vmf, const struct erofs_chunk_run *run)
-{
-	struct address_space *mapping = erofs_chunk_mapping(run);
-	struct file *file = vmf->vma->vm_file;
-	struct inode *inode = file_inode(file);
-	struct folio *folio;
-	vm_fault_t major;
-	int err;
-
-	folio = filemap_get_folio(mapping, run->page);
-	/* mlock() begins anew for ever while a fault gives up its lock: not for an error */
-	if (IS_ERR(folio) && erofs_chunk_unreadable(file, run))
-		return VM_FAULT_SIGBUS;
-	major = erofs_readahead_fault(vmf, folio);
-	if (major & VM_FAULT_RETRY) {
-		if (!IS_ERR(folio))
-			folio_put(folio);
-		return major;
-	}
-	if (IS_ERR(folio)) {
-		folio = filemap_get_folio(mapping, run->page);
-		if (IS_ERR(folio) && (vmf->flags & FAULT_FLAG_RETRY_NOWAIT))
-			return major | VM_FAULT_RETRY;
-		if (IS_ERR(folio))
-			folio = erofs_chunk_read_folio(file, run);
-		if (IS_ERR(folio))
-			return vmf_error(PTR_ERR(folio));
-	}
-
-	/* nothing is mapped that could not be unmapped again */
-	err = erofs_chunk_use(inode, vmf->pgoff, run, GFP_KERNEL_ACCOUNT);
-	if (err) {
-		folio_put(folio);
-		return major | (err == -EMLINK ? erofs_cached_fault(vmf) : VM_FAULT_OOM);
-	}
-	/* do not have others wait for the mm, who wait for no page */
-	if (!folio_trylock(folio)) {
-		if (erofs_chunk_unlock_fault(vmf, folio))
-			return major | VM_FAULT_RETRY;
-		folio_lock(folio);
-	}
-	if (folio->mapping == mapping && !folio_test_uptodate(folio)) {
-		/* once more, now for the error, which only a fault with its lock can tell */
-		folio_unlock(folio);
-		folio_put(folio);
-		if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
-			return major | VM_FAULT_RETRY;
-		folio = erofs_chunk_read_folio(file, run);
-		if (IS_ERR(folio))
-			return major | vmf_error(PTR_ERR(folio));
-		folio_lock(folio);
-	}
-	if (folio->mapping != mapping || erofs_chunk_drop_failed(folio, run->page)) {
-		folio_unlock(folio);
-		folio_put(folio);
-		return major | VM_FAULT_NOPAGE;
-	}
-	vmf->page = folio_file_page(folio, run->page);
-	if (PageHWPoison(vmf->page)) {
-		/* somebody maps it; the core would unmap it, and drop the folio */
-		folio_unlock(folio);
-		folio_put(folio);
-		vmf->page = NULL;
-		return major | VM_FAULT_HWPOISON;
-	}
-	if (folio_test_large(folio) && !(vmf->flags & FAULT_FLAG_WRITE) &&
-	    !userfaultfd_armed(vmf->vma)) {
-		/* the mark would keep it from being mapped, and so would the lock */
-		folio_clear_readahead(folio);
-		folio_unlock(folio);
-		erofs_chunk_map_pages(vmf, vmf->pgoff, vmf->pgoff);
-		folio_put(folio);
-		/* mapped; if somebody else had it locked, the fault is repeated */
-		return major | VM_FAULT_NOPAGE;
-	}
-	return major | VM_FAULT_LOCKED;
-}
-
-/* how many pages from that of @run on are in one cached folio */
-static pgoff_t erofs_chunk_in_folio(const struct erofs_chunk_run *run)
-{
-	struct folio *folio = filemap_get_folio(erofs_chunk_mapping(run), run->page);
-	pgoff_t nr;
-
-	if (IS_ERR(folio))
-		return 0;
-	nr = folio_next_index(folio) - run->page;
-	folio_put(folio);
-	return nr;
-}
-
-/*
- * Most of what the mapping of a folio takes, from the fault to the folio, it takes once.
- * So in place of the window that the core gives, of 16 pages by default, one of
- * EROFS_CHUNK_AROUND is mapped, which is what most folios have.  Where data lies in a @row
- * from the page of the fault on, as many as that, it begins there if a folio does, and
- * goes on to the end of a larger one.
- */
-static void erofs_chunk_around(struct vm_fault *vmf, const struct erofs_chunk_run *row,
-			       pgoff_t *start, pgoff_t *end)
-{
-	const struct vm_area_struct *vma = vmf->vma;
-	const pgoff_t before = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
-	const pgoff_t after = (vma->vm_end - vmf->address) >> PAGE_SHIFT;
-	const pgoff_t pte = pte_index(vmf->address);
-	pgoff_t skip = pte % EROFS_CHUNK_AROUND, nr;
-
-	if (row && !(row->page % EROFS_CHUNK_AROUND))
-		skip = 0;
-	nr = EROFS_CHUNK_AROUND - skip;
-	if (row)
-		nr = max(nr, erofs_chunk_in_folio(row));
-	/* within the mapping and the page table */
-	*start = vmf->pgoff - min(before, skip);
-	*end = vmf->pgoff + min3(after, nr, PTRS_PER_PTE - pte);
-}
-
-/* map what is cached of pages that lie in a row, by what can be unmapped together */
-static vm_fault_t erofs_chunk_map_run(struct vm_fault *vmf, pgoff_t start, pgoff_t end,
-				      struct erofs_chunk_run run)
-{
-	struct inode *inode = file_inode(vmf->vma->vm_file);
-	vm_fault_t ret = 0;
-
-	while (start < end) {
-		const pgoff_t region_end = ALIGN(start + 1, EROFS_CHUNK_REGION);
-		const pgoff_t group_end = ALIGN(run.page + 1, EROFS_CHUNK_REGION);
-
-		run.nr = min3(end - start, region_end - start, group_end - run.page);
-		if (!erofs_chunk_use(inode, start, &run, GFP_NOWAIT | __GFP_ACCOUNT))
-			ret |= erofs_map_cached(vmf, run.cache->file, run.page, start, run.nr);
-		start += run.nr;
-		run.page += run.nr;
-	}
-	return ret;
-}
-
-/**
- * erofs_chunk_map_pages - ->map_pages of shared files
- * @vmf: the fault
- * @start: first page of the file
- * @end: last page
- *
- * Context: under rcu_read_lock(), so only with a chunk index that is in memory.
- * Return: as of vm_operations_struct.map_pages.
- */
-vm_fault_t erofs_chunk_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
-{
-	struct file *file = vmf->vma->vm_file;
-	struct inode *inode = file_inode(file);
-	const pgoff_t eof = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
-	struct erofs_run here = {
-		.first = vmf->pgoff,
-		.end = min(vmf->pgoff + EROFS_CHUNK_AROUND, eof),
-	};
-	unsigned int miss = READ_ONCE(file->f_ra.mmap_miss);
-	vm_fault_t ret = 0;
-	bool row;
-
-	if (vmf->pgoff >= eof || erofs_resolve(inode, vmf->pgoff, true, &here))
-		return 0;
-	row = here.kind == EROFS_DATA && here.end - here.first == EROFS_CHUNK_AROUND;
-	++end;
-	if (end - start <= EROFS_CHUNK_AROUND)
-		erofs_chunk_around(vmf, row ? &here.chunk : NULL, &start, &end);
-	end = min(end, eof);
-	while (start < end) {
-		struct erofs_run run = { .first = start, .end = end };
-
-		if (start == vmf->pgoff) {
-			run = here;
-		} else if (erofs_resolve(inode, start, true, &run)) {
-			/* the page itself is to be mapped if what is before it is not known */
-			if (start > vmf->pgoff)
-				break;
-			start = vmf->pgoff;
-			continue;
-		}
-		if (run.kind == EROFS_DATA)
-			ret |= erofs_chunk_map_run(vmf, start, min(end, run.end), run.chunk);
-		start = run.end;
-	}
-	if (ret && miss)
-		WRITE_ONCE(file->f_ra.mmap_miss, miss - 1);
-	return ret;
 }

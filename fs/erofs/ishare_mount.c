@@ -153,6 +153,18 @@ static void erofs_ishare_exclude(struct inode *internal)
 		set_bit(EROFS_I_UNSHARED_BIT, &EROFS_I(internal)->flags);
 }
 
+static int erofs_ishare_alloc_sha256(struct erofs_ishare *is, struct fs_context *fc)
+{
+	struct crypto_shash *sha256 = crypto_alloc_shash("sha256", 0, 0);
+
+	if (IS_ERR(sha256)) {
+		errorfc(fc, "inode_share_verify: the kernel has no SHA-256");
+		return PTR_ERR(sha256);
+	}
+	is->sha256 = sha256;
+	return 0;
+}
+
 /**
  * erofs_ishare_init_sb - let a mount share, if it was asked to
  * @sb: its super block, complete otherwise
@@ -186,13 +198,9 @@ int erofs_ishare_init_sb(struct super_block *sb, struct fs_context *fc)
 	if (!is->xattr_name)
 		erofs_info(sb, "inode_share: the image has no fingerprints, its files are not shared");
 	if (is->verify) {
-		is->sha256 = crypto_alloc_shash("sha256", 0, 0);
-		if (IS_ERR(is->sha256)) {
-			err = PTR_ERR(is->sha256);
-			is->sha256 = NULL;
-			errorfc(fc, "inode_share_verify: the kernel has no SHA-256");
+		err = erofs_ishare_alloc_sha256(is, fc);
+		if (err)
 			return err;
-		}
 	}
 
 	/* what is written to the image would get to those that share with it */
@@ -204,8 +212,8 @@ int erofs_ishare_init_sb(struct super_block *sb, struct fs_context *fc)
 	if (err)
 		return err;
 
-	erofs_ishare_exclude(EROFS_SB(sb)->packed_inode);
-	erofs_ishare_exclude(erofs_metabox_inode(EROFS_SB(sb)));
+	erofs_ishare_exclude(sbi->packed_inode);
+	erofs_ishare_exclude(erofs_metabox_inode(sbi));
 
 	is->domain = erofs_ishare_get_domain(is->domain_id);
 	err = PTR_ERR_OR_ZERO(is->domain);

@@ -77,6 +77,8 @@ ssize_t erofs_zeropage_splice_read(struct file *in, loff_t *ppos,
 				   struct pipe_inode_info *pipe, size_t len,
 				   unsigned int flags);
 bool erofs_zeropage_readahead(struct readahead_control *rac, struct inode *inode);
+void erofs_readahead_data(const struct readahead_control *rac, struct inode *inode,
+			  pgoff_t index, pgoff_t end, pgoff_t mark, bool cached);
 struct folio *erofs_new_folio(struct address_space *mapping, pgoff_t index,
 			      pgoff_t nr, unsigned int max_order, gfp_t gfp);
 vm_fault_t erofs_readahead_fault(struct vm_fault *vmf, struct folio *folio);
