@@ -54,7 +54,7 @@ struct erofs_chunk_group {
 	spinlock_t lock;		/* of what follows */
 	struct erofs_chunk_uses touched;	/* that have mapped pages ... */
 	struct erofs_chunk_uses idle;	/* ... and that have not, since they were unmapped */
-	struct rb_root charges;		/* of cgroups, see chunkshare_reclaim.c */
+	struct rb_root charges;		/* of cgroups, see chunkshare_charge.c */
 	u64 added;			/* folios, while there were charges */
 };
 
