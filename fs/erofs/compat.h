@@ -89,18 +89,6 @@ static inline bool erofs_vma_is_cow(struct vm_area_struct *vma)
 	return is_cow_mapping(vma->vm_flags);
 }
 
-static inline unsigned long erofs_zero_pfn(unsigned long addr)
-{
-	return my_zero_pfn(addr);
-}
-
-/* page frame numbers given to vmf_insert_*() are of type pfn_t */
-static inline vm_fault_t erofs_vmf_insert_zero(struct vm_fault *vmf)
-{
-	return vmf_insert_mixed(vmf->vma, vmf->address,
-				pfn_to_pfn_t(my_zero_pfn(vmf->address)));
-}
-
 static inline vm_fault_t erofs_vmf_insert_pmd(struct vm_fault *vmf,
 					      unsigned long pfn)
 {
@@ -255,16 +243,6 @@ static inline bool erofs_inode_is_new(struct inode *inode)
 static inline bool erofs_vma_is_cow(struct vm_area_struct *vma)
 {
 	return vma_is_cow_mapping(vma);
-}
-
-static inline unsigned long erofs_zero_pfn(unsigned long addr)
-{
-	return zero_pfn(addr);
-}
-
-static inline vm_fault_t erofs_vmf_insert_zero(struct vm_fault *vmf)
-{
-	return vmf_insert_mixed(vmf->vma, vmf->address, zero_pfn(vmf->address));
 }
 
 static inline vm_fault_t erofs_vmf_insert_pmd(struct vm_fault *vmf,

@@ -42,7 +42,7 @@
 #define CREATE_TRACE_POINTS
 #include "zeropage_trace.h"
 
-/* the core's rule for vmf_insert_mixed(), which answers a breach with SIGBUS */
+/* the core's rule for where the zero page may be */
 static bool erofs_zeropage_allowed(struct vm_area_struct *vma)
 {
 	if (mm_forbids_zeropage(vma->vm_mm))
@@ -70,27 +70,6 @@ bool erofs_zeropage_wanted(struct vm_fault *vmf)
 	return erofs_zeropage_allowed(vmf->vma);
 }
 
-struct erofs_zeropage_fill {
-	struct vm_area_struct *vma;
-	unsigned long end;
-	pte_t entry;	/* the same for all: where zero pages have colours, any will do */
-};
-
-/*
- * Called under the page table's lock with the entry of @addr.  All entries up to
- * the end are in the same table, so one call fills them.
- */
-static int erofs_zeropage_fill(pte_t *ptep, unsigned long addr, void *data)
-{
-	struct erofs_zeropage_fill *fill = data;
-	struct mm_struct *mm = fill->vma->vm_mm;
-
-	for (; addr < fill->end; addr += PAGE_SIZE, ++ptep)
-		if (pte_none(ptep_get(ptep)))
-			set_pte_at(mm, addr, ptep, fill->entry);
-	return 0;
-}
-
 /**
  * erofs_install_page_table - see to it that there is one for a fault
  * @vmf: the fault, below ->fault
@@ -116,30 +95,6 @@ bool erofs_install_page_table(struct vm_fault *vmf)
 	ok = !pmd_none(*vmf->pmd) && !pmd_leaf(*vmf->pmd);
 	spin_unlock(ptl);
 	return ok;
-}
-
-/* map [@start, @end), which holds vmf->address and lies below one PMD entry */
-static vm_fault_t erofs_zeropage_insert(struct vm_fault *vmf,
-					unsigned long start, unsigned long end)
-{
-	struct vm_area_struct *vma = vmf->vma;
-	struct erofs_zeropage_fill fill = {
-		.vma = vma,
-		.end = end,
-		.entry = pte_mkspecial(pfn_pte(erofs_zero_pfn(vmf->address),
-					       vma->vm_page_prot)),
-	};
-	vm_fault_t ret;
-
-	/* neither of the two below would cope with a huge page */
-	if (!erofs_install_page_table(vmf))
-		return VM_FAULT_NOPAGE;
-	ret = erofs_vmf_insert_zero(vmf);
-	if (ret != VM_FAULT_NOPAGE || end - start == PAGE_SIZE)
-		return ret;
-	apply_to_page_range(vma->vm_mm, start, PAGE_SIZE, erofs_zeropage_fill,
-			    &fill);
-	return VM_FAULT_NOPAGE;
 }
 
 /**
@@ -225,14 +180,15 @@ static void erofs_fault_window(struct vm_fault *vmf, struct erofs_run *run)
 
 static vm_fault_t erofs_hole_fault(struct vm_fault *vmf, const struct erofs_run *run)
 {
-	const unsigned long base = vmf->address - ((vmf->pgoff - run->first) << PAGE_SHIFT);
+	const unsigned long addr = vmf->address - ((vmf->pgoff - run->first) << PAGE_SHIFT);
+	const unsigned long nr = run->end - run->first;
 	vm_fault_t ret;
 
 	if (!erofs_zeropage_wanted(vmf))
 		return erofs_cached_fault(vmf);
-	ret = erofs_zeropage_insert(vmf, base, base + ((run->end - run->first) << PAGE_SHIFT));
+	ret = vmf_insert_zero_pages(vmf, addr, nr);
 	if (ret == VM_FAULT_NOPAGE)
-		erofs_zeropage_count_fault(vmf, run->first, run->end - run->first);
+		erofs_zeropage_count_fault(vmf, run->first, nr);
 	return ret;
 }
 
