@@ -115,6 +115,13 @@ erofs_zeropage_huge_ops(struct inode *inode, unsigned long start,
 static inline int erofs_zeropage_init_sb(struct super_block *sb) { return 0; }
 static inline void erofs_zeropage_exit_sb(struct super_block *sb) {}
 
+/* nobody asks for what is in memory only */
+static inline struct folio *erofs_meta_folio_cached(struct address_space *mapping,
+						    pgoff_t index)
+{
+	return ERR_PTR(-EAGAIN);
+}
+
 #define erofs_zeropage_mmap	generic_file_readonly_mmap
 #define erofs_zeropage_mmap_prepare	generic_file_readonly_mmap_prepare
 #define erofs_zeropage_read_iter(iocb, to)	filemap_read(iocb, to, 0)
