@@ -178,6 +178,24 @@ static void erofs_fault_window(struct vm_fault *vmf, struct erofs_run *run)
 	run->anywhere = false;
 }
 
+/*
+ * A hole where the zero page may not be.  The core would read ahead around it, and
+ * erofs_zeropage_readahead() leave nothing of that: 8 MiB of folios for a page.
+ */
+static vm_fault_t erofs_cached_hole_fault(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct folio *folio;
+
+	if (erofs_zeropage_active(file_inode(file))) {
+		/* no device is asked; if there is no memory, the core says so */
+		folio = read_mapping_folio(file->f_mapping, vmf->pgoff, file);
+		if (!IS_ERR(folio))
+			folio_put(folio);
+	}
+	return erofs_cached_fault(vmf);
+}
+
 static vm_fault_t erofs_hole_fault(struct vm_fault *vmf, const struct erofs_run *run)
 {
 	const unsigned long addr = vmf->address - ((vmf->pgoff - run->first) << PAGE_SHIFT);
@@ -185,7 +203,7 @@ static vm_fault_t erofs_hole_fault(struct vm_fault *vmf, const struct erofs_run 
 	vm_fault_t ret;
 
 	if (!erofs_zeropage_wanted(vmf))
-		return erofs_cached_fault(vmf);
+		return erofs_cached_hole_fault(vmf);
 	ret = vmf_insert_zero_pages(vmf, addr, nr);
 	if (ret == VM_FAULT_NOPAGE)
 		erofs_zeropage_count_fault(vmf, run->first, nr);

@@ -459,9 +459,18 @@ static int switch_turns_it_off(void)
 	return 0;
 }
 
+/* pages that the kernel has given out, for whatever */
+static long allocated(void)
+{
+	return number_in("/proc/vmstat", "pgalloc_dma") +
+		number_in("/proc/vmstat", "pgalloc_dma32") +
+		number_in("/proc/vmstat", "pgalloc_normal");
+}
+
 /*
  * Write protection of empty pages leaves markers in the page table.  A read of
- * one must end, and must not lose the protection of its neighbours.
+ * one must end, must not lose the protection of its neighbours, and has no more pages
+ * read ahead than those that it leaves in the page cache.
  */
 static int uffd_wp_marker_does_not_loop(void)
 {
@@ -472,6 +481,7 @@ static int uffd_wp_marker_does_not_loop(void)
 	struct uffdio_register reg;
 	char *p = map_private();
 	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	long before;
 
 	expect(uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api), "userfaultfd");
 	reg = (struct uffdio_register) {
@@ -484,10 +494,13 @@ static int uffd_wp_marker_does_not_loop(void)
 	};
 	expect(!ioctl(uffd, UFFDIO_WRITEPROTECT, &wp), "UFFDIO_WRITEPROTECT");
 	alarm(20);	/* a loop would last for ever */
+	before = allocated();
 	for (i = 0; i < 64; i++)
 		expect(!*(volatile char *)(p + (hole + i) * page), "page %zu", i);
 	p[hole * page] = 1;
 	alarm(0);
+	before = allocated() - before;
+	expect(stock || before < 64 * 16, "%ld pages are allocated for 64", before);
 	expect(p[hole * page] == 1 && !p[(hole + 1) * page], "contents");
 	close(uffd);
 	unmap(p);
