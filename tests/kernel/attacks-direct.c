@@ -8,49 +8,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "../ktap.h"
 #include "attacks.h"
+#include "guest.h"
 #include "sharing.h"
 
 #define READ	(1 << 20)	/* bytes that are read at a time */
-
-/* READ bytes of @fd by io_uring; the result of the request, or -errno of setting it up */
-static int ring_read(int fd, void *buf, unsigned int setup)
-{
-	struct io_uring_params p = { .flags = setup };
-	int ring = syscall(SYS_io_uring_setup, 4, &p), ret;
-	struct io_uring_sqe *sqes;
-	char *sq, *cq;
-
-	if (ring < 0)
-		return -errno;
-	sq = mmap(NULL, p.sq_off.array + p.sq_entries * sizeof(int), PROT_READ | PROT_WRITE,
-		  MAP_SHARED, ring, IORING_OFF_SQ_RING);
-	cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe),
-		  PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
-	sqes = mmap(NULL, p.sq_entries * sizeof(*sqes), PROT_READ | PROT_WRITE, MAP_SHARED,
-		    ring, IORING_OFF_SQES);
-	if (sq == MAP_FAILED || cq == MAP_FAILED || sqes == MAP_FAILED)
-		err(1, "mmap of a ring");
-	sqes[0] = (struct io_uring_sqe) {
-		.opcode = IORING_OP_READ, .fd = fd, .addr = (uintptr_t)buf, .len = READ,
-	};
-	*(unsigned int *)(sq + p.sq_off.array) = 0;
-	__atomic_store_n((unsigned int *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
-	ret = syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0);
-	ret = ret < 0 ? -errno : ((struct io_uring_cqe *)(cq + p.cq_off.cqes))->res;
-	close(ring);
-	return ret;
-}
 
 /* bytes, or one of the errors with which the kernel may decline the way of reading */
 static int declines_or_reads(ssize_t ret, const char *buf, const char *how)
@@ -79,12 +49,14 @@ static int read_all_ways(int fd)
 		expect_ok(declines_or_reads(n < 0 ? -errno : n, buf, "preadv2"));
 	}
 	memset(buf, 0x55, READ);
-	expect_ok(declines_or_reads(ring_read(fd, buf, 0), buf, "io_uring"));
+	n = read_by_ring(fd, buf, READ, 0, 0, 0);
+	expect_ok(declines_or_reads(n, buf, "io_uring"));
 	memset(buf, 0x55, READ);
-	expect_ok(declines_or_reads(ring_read(fd, buf, IORING_SETUP_IOPOLL), buf, "polled"));
+	n = read_by_ring(fd, buf, READ, 0, IORING_SETUP_IOPOLL, 0);
+	expect_ok(declines_or_reads(n, buf, "polled"));
 	/* the plain one does not fail */
 	memset(buf, 0x55, READ);
-	expect(ring_read(fd, buf, 0) == READ, "io_uring");
+	expect(read_by_ring(fd, buf, READ, 0, 0, 0) == READ, "io_uring");
 	free(buf);
 	return 0;
 }

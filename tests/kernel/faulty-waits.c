@@ -42,7 +42,7 @@ static pid_t asker(const struct reader *r, const struct way *way, size_t nr)
 	return pid;
 }
 
-static bool sleeps(pid_t pid)
+static bool is_in(char wanted, pid_t pid)
 {
 	char path[64], text[512] = "", *state;
 	FILE *f;
@@ -54,16 +54,17 @@ static bool sleeps(pid_t pid)
 	if (f)
 		fclose(f);
 	state = strrchr(text, ')');
-	return state && state[2] == 'D';
+	return state && state[2] == wanted;
 }
 
-static int expect_wait(pid_t pid, const char *way)
+static int expect_wait(pid_t pid, const struct way *way)
 {
 	int tries, status;
 
-	for (tries = 0; !sleeps(pid); tries++) {
-		expect(!waitpid(pid, &status, WNOHANG), "%s does not wait: %x", way, status);
-		expect(tries < SECONDS * 100, "%s does not get to wait", way);
+	for (tries = 0; !is_in(way->waits ?: 'D', pid); tries++) {
+		expect(!waitpid(pid, &status, WNOHANG), "%s does not wait: %x", way->name,
+		       status);
+		expect(tries < SECONDS * 100, "%s does not get to wait", way->name);
 		usleep(10000);
 	}
 	return 0;
@@ -97,7 +98,7 @@ static int kill_each(struct scene *s)
 		if (ways[k].direct)
 			continue;
 		pid = asker(r, &ways[k], KEPT + 2 + k * 2);
-		expect_ok(expect_wait(pid, ways[k].name));
+		expect_ok(expect_wait(pid, &ways[k]));
 		kill(pid, SIGKILL);
 		expect_ok(expect_end(pid, ways[k].name, &status));
 		expect(WIFSIGNALED(status), "%s gets something: %x", ways[k].name, status);
@@ -155,7 +156,7 @@ int killed_at_the_index(void)
 	pid = fork();
 	if (!pid)
 		_exit(pread(fd, buf, sizeof(buf), at * page) < 0);
-	expect_ok(expect_wait(pid, "pread"));
+	expect_ok(expect_wait(pid, &ways[0]));
 	kill(pid, SIGKILL);
 	status = expect_end(pid, "pread", &status);
 	expect_ok(dm_resume(SICK));
@@ -169,19 +170,19 @@ int killed_at_the_index(void)
 /* a mount that somebody waits on is busy; when it is left lazily, he gets his page */
 int unmounted_readers(const struct mode *mode)
 {
-	static const char * const names[] = { "pread", "load", "splice" };
+	static const char * const names[] = { "pread", "load", "splice", "ring" };
 	struct scene s = { .fault = &waiting, .mode = mode };
-	pid_t pids[3];
+	pid_t pids[4];
 	size_t i, k;
 	int status;
 
 	expect_ok(set_up(&s));
 	expect_ok(waits_now());
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		for (k = 0; strcmp(ways[k].name, names[i]); k++)
 			;
 		pids[i] = asker(&s.readers[mode->first], &ways[k], KEPT + 2 + i * 8);
-		expect_ok(expect_wait(pids[i], names[i]));
+		expect_ok(expect_wait(pids[i], &ways[k]));
 	}
 	for (i = 0; i < s.nr; i++) {
 		close(s.readers[i].fd);
@@ -192,7 +193,7 @@ int unmounted_readers(const struct mode *mode)
 		printf("# umount: %s, then %s\n", strerror(-status), strerror(errno));
 	expect_ok(dm_resume(SICK));
 	expect(status == -EBUSY, "umount: %s", strerror(-status));
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		expect_ok(expect_end(pids[i], names[i], &status));
 		expect(!status, "%s gets an error, or other bytes: %x", names[i], status);
 	}

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/io_uring.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -154,8 +155,25 @@ static int by_willneed(int fd, off_t at, char *out)
 	return by_load(fd, at, out);
 }
 
+/* what io_uring tries itself first, and waits for if it must */
+static int by_ring(int fd, off_t at, char *out)
+{
+	const int ret = read_by_ring(fd, out, page, at, 0, 0);
+
+	return ret < 0 ? -ret : RIGHT;
+}
+
+/* what its threads do */
+static int by_ring_async(int fd, off_t at, char *out)
+{
+	const int ret = read_by_ring(fd, out, page, at, 0, IOSQE_ASYNC);
+
+	return ret < 0 ? -ret : RIGHT;
+}
+
 /* a file of its own that was opened with O_DIRECT */
-static int by_direct(int fd, off_t at, char *out)
+static int by_direct_file(int fd, off_t at, char *out,
+			  int (*get)(int fd, off_t at, char *out))
 {
 	char path[64];
 	int direct, ret;
@@ -164,24 +182,37 @@ static int by_direct(int fd, off_t at, char *out)
 	direct = open(path, O_RDONLY | O_DIRECT);
 	if (direct < 0)
 		return errno;
-	ret = by_pread(direct, at, out);
+	ret = get(direct, at, out);
 	close(direct);
 	return ret;
 }
 
+static int by_direct(int fd, off_t at, char *out)
+{
+	return by_direct_file(fd, at, out, by_pread);
+}
+
+static int by_ring_direct(int fd, off_t at, char *out)
+{
+	return by_direct_file(fd, at, out, by_ring);
+}
+
 const struct way ways[] = {
-	{ "pread", by_pread, EIO, false },
-	{ "readv", by_readv, EIO, false },
-	{ "load", by_load, BUS, false },
-	{ "shared-load", by_shared_load, BUS, false },
-	{ "store", by_store, BUS, false },
-	{ "write-from-mapping", by_write, EFAULT, false },
-	{ "populate", by_populate, EFAULT, false },
-	{ "splice", by_splice, EIO, false },
-	{ "sendfile", by_sendfile, EIO, false },
-	{ "readahead", by_readahead, EIO, false },
-	{ "willneed", by_willneed, BUS, false },
-	{ "direct", by_direct, EIO, true },
+	{ .name = "pread", .get = by_pread, .error = EIO },
+	{ .name = "readv", .get = by_readv, .error = EIO },
+	{ .name = "load", .get = by_load, .error = BUS },
+	{ .name = "shared-load", .get = by_shared_load, .error = BUS },
+	{ .name = "store", .get = by_store, .error = BUS },
+	{ .name = "write-from-mapping", .get = by_write, .error = EFAULT },
+	{ .name = "populate", .get = by_populate, .error = EFAULT },
+	{ .name = "splice", .get = by_splice, .error = EIO },
+	{ .name = "sendfile", .get = by_sendfile, .error = EIO },
+	{ .name = "readahead", .get = by_readahead, .error = EIO },
+	{ .name = "willneed", .get = by_willneed, .error = BUS },
+	{ .name = "ring", .get = by_ring, .error = EIO, .waits = 'S' },
+	{ .name = "ring-async", .get = by_ring_async, .error = EIO, .waits = 'S' },
+	{ .name = "direct", .get = by_direct, .error = EIO, .direct = true },
+	{ .name = "ring-direct", .get = by_ring_direct, .error = EIO, .direct = true },
 };
 
 const size_t nr_ways = sizeof(ways) / sizeof(*ways);

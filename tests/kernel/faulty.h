@@ -25,6 +25,7 @@ struct way {
 	int (*get)(int fd, off_t at, char *out);
 	int error;		/* what a page gives that cannot be read */
 	bool direct;		/* past the page cache */
+	char waits;		/* the state of who waits, as /proc tells it, if not 'D' */
 };
 
 extern const struct way ways[];

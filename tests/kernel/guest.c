@@ -6,6 +6,7 @@
 #include <glob.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/io_uring.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,4 +240,39 @@ int run_in_cgroup(const char *dir, int (*call)(void))
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		err(1, "child");
 	return status;
+}
+
+int read_by_ring(int fd, void *buf, size_t len, off_t at, unsigned int setup,
+		 unsigned int flags)
+{
+	struct io_uring_params p = { .flags = setup };
+	const int ring = syscall(SYS_io_uring_setup, 1, &p);
+	struct io_uring_cqe *cqe;
+	struct io_uring_sqe *sqe;
+	size_t size;
+	int ret;
+	char *q;
+
+	if (ring < 0)
+		return -errno;
+	/* both queues are in one mapping, since Linux 5.4 */
+	size = p.cq_off.cqes + p.cq_entries * sizeof(*cqe) + p.sq_entries * sizeof(int);
+	q = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	sqe = mmap(NULL, sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, ring,
+		   IORING_OFF_SQES);
+	if (q == MAP_FAILED || sqe == MAP_FAILED)
+		err(1, "mmap of a ring");
+	*sqe = (struct io_uring_sqe) {
+		.opcode = IORING_OP_READ, .flags = flags, .fd = fd, .off = at,
+		.addr = (uintptr_t)buf, .len = len,
+	};
+	*(unsigned int *)(q + p.sq_off.array) = 0;
+	__atomic_store_n((unsigned int *)(q + p.sq_off.tail), 1, __ATOMIC_RELEASE);
+	ret = syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0);
+	cqe = (struct io_uring_cqe *)(q + p.cq_off.cqes);
+	ret = ret < 0 ? -errno : cqe->res;
+	munmap(sqe, sizeof(*sqe));
+	munmap(q, size);
+	close(ring);
+	return ret;
 }

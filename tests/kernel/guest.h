@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/types.h>
 
 #ifndef MADV_COLLAPSE		/* Linux 6.1 */
 #define MADV_COLLAPSE		25
@@ -74,5 +75,12 @@ int swap_off(void);
 
 /* run @call in a process that is in the cgroup @dir; its status as of waitpid() */
 int run_in_cgroup(const char *dir, int (*call)(void));
+
+/*
+ * read @len bytes at @at by a request of io_uring; its result, or -errno if there is no ring
+ * with @setup, IORING_SETUP_...; @flags of the request are IOSQE_...
+ */
+int read_by_ring(int fd, void *buf, size_t len, off_t at, unsigned int setup,
+		 unsigned int flags);
 
 #endif	/* GUEST_H */
