@@ -16,7 +16,8 @@
  * "base", "next" and "last", of which the last two have their data in "base"; /disk5 and
  * /disk6 are the hashes of "one" and "base", /disk7 an ext4 with copies of those two, and
  * /disk8 is empty.  /disk9 is the image "small", with the chunk index of its file at the byte
- * that small.index tells.
+ * that small.index tells.  With FAULTY_SERVER in the environment, this kernel serves files,
+ * too.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -181,10 +182,19 @@ static void load_modules(void)
 
 int main(int argc, char **argv)
 {
+	const bool server = getenv("FAULTY_SERVER");
+	int ret;
+
 	load_modules();
+	if (server)
+		start_server();
 	add_faults(device_faults, nr_device_faults);
 	add_faults(loop_faults, nr_loop_faults);
 	add_faults(file_faults, nr_file_faults);
+	if (server) {
+		add_faults(nfs_faults, nr_nfs_faults);
+		add_case("server-gone", server_gone);
+	}
 	add_case("tmpfs-is-refused", tmpfs_is_refused);
 	add_case("index-ends-sooner", index_ends_sooner);
 	add_modes("killed-readers", killed_readers);
@@ -195,5 +205,8 @@ int main(int argc, char **argv)
 	add_case("wrong-at-open", wrong_at_open);
 	add_case("wrong-and-believed", wrong_and_believed);
 	add_case("module-unloads", module_unloads);
-	return sharing_main(argc, argv, cases, nr_cases);
+	ret = sharing_main(argc, argv, cases, nr_cases);
+	if (server)
+		stop_server();
+	return ret;
 }

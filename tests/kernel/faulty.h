@@ -74,8 +74,8 @@ struct fault {
 	void (*finish)(void);
 };
 
-extern const struct fault device_faults[], loop_faults[], file_faults[];
-extern const size_t nr_device_faults, nr_loop_faults, nr_file_faults;
+extern const struct fault device_faults[], loop_faults[], file_faults[], nfs_faults[];
+extern const size_t nr_device_faults, nr_loop_faults, nr_file_faults, nr_nfs_faults;
 
 /* faulty-devices.c: a device of "one" or "base", and how it becomes well */
 const char *sick(const char *image);
@@ -83,6 +83,10 @@ int well(void);
 int is_empty(void);
 void remove_sick(void);
 #define SICK	"sick"
+
+/* faulty-nfs.c: a server of files */
+void start_server(void);
+void stop_server(void);
 
 /* faulty-files.c: a file system that can be written to, with a copy of @image */
 #define STORE	"/store/"
@@ -141,6 +145,7 @@ int leave_all(struct scene *s);
 /* ---- faulty-waits.c: devices that do not answer yet; faulty-bytes.c: or wrongly ---- */
 
 int tmpfs_is_refused(void);		/* faulty-files.c */
+int server_gone(void);			/* faulty-nfs.c */
 int index_ends_sooner(void);		/* faulty-loop.c */
 int killed_readers(const struct mode *mode);
 int killed_at_the_index(void);
