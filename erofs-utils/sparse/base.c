@@ -98,14 +98,14 @@ int sparse_bases_open(struct sparse_bases *bases)
 	return 0;
 }
 
-u64 sparse_bases_size(const struct sparse_bases *bases)
+u64 sparse_bases_blocks(const struct sparse_bases *bases)
 {
 	u64 blocks = 0;
 	unsigned int i;
 
 	for (i = 0; i < bases->count; i++)
 		blocks += bases->base[i].sbi.primarydevice_blocks;
-	return blocks << SPARSE_BLOCK_BITS;
+	return blocks;
 }
 
 static void fill_slot(struct erofs_device_info *slot, struct sparse_base *base,
@@ -118,33 +118,6 @@ static void fill_slot(struct erofs_device_info *slot, struct sparse_base *base,
 	_Static_assert(sizeof(slot->tag) == sizeof(base->tag) - 1, "format");
 	memcpy(slot->tag, base->tag, sizeof(slot->tag));
 	slot->blocks = base->sbi.primarydevice_blocks;
-}
-
-int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
-		      struct erofs_sb_info *sbi)
-{
-	u8 digest[SPARSE_DIGEST_SIZE];
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < bases->count; i++) {
-		struct sparse_base *base = &bases->base[i];
-
-		err = sparse_pack_base(packer, base->fd,
-				       base->sbi.primarydevice_blocks,
-				       digest);
-		if (err == -EFBIG)
-			return sparse_error(0, "'%s': the bases have more than 16 TiB",
-					    base->path);
-		/* it may be another one that could not be compared with it */
-		if (err && sparse_bases_check(bases))
-			return err;
-		if (err)
-			return sparse_error(err == -ETXTBSY ? -EIO : err,
-					    "could not read '%s'", base->path);
-		fill_slot(&sbi->devs[i], base, digest);
-	}
-	return 0;
 }
 
 static int check_base(const struct sparse_base *base)
@@ -161,6 +134,33 @@ static int check_base(const struct sparse_base *base)
 	if (sparse_source_was_changed(&base->st, &st))
 		return sparse_error(0, "'%s' was changed while it was read: try again",
 				    base->path);
+	return 0;
+}
+
+int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
+		      struct erofs_sb_info *sbi)
+{
+	u8 digest[SPARSE_DIGEST_SIZE];
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < bases->count; i++) {
+		struct sparse_base *base = &bases->base[i];
+		u64 blocks = base->sbi.primarydevice_blocks;
+
+		base->leaves = calloc(blocks, sizeof(*base->leaves));
+		err = base->leaves ? sparse_pack_base(packer, base->fd, blocks,
+						      base->leaves, digest) : -ENOMEM;
+		if (err == -EFBIG)
+			return sparse_error(0, "'%s': the bases have more than 16 TiB",
+					    base->path);
+		if (err && err != -ENOMEM && check_base(base))
+			return err;
+		if (err)
+			return sparse_error(err == -ETXTBSY ? -EIO : err,
+					    "could not read '%s'", base->path);
+		fill_slot(&sbi->devs[i], base, digest);
+	}
 	return 0;
 }
 
@@ -183,6 +183,7 @@ void sparse_bases_close(struct sparse_bases *bases)
 			erofs_put_super(&bases->base[i].sbi);
 		if (bases->base[i].fd >= 0)
 			close(bases->base[i].fd);
+		free(bases->base[i].leaves);
 	}
 	free(bases->base);
 }

@@ -16,6 +16,7 @@
  * @fd: open for reading
  * @st: what it was when it was opened
  * @sbi: its superblock
+ * @leaves: SHA-256 of each of its blocks, all zero for one of zeros
  * @tag: fs-verity digest of its blocks in hexadecimal, once they were read
  */
 struct sparse_base {
@@ -23,6 +24,7 @@ struct sparse_base {
 	int fd;
 	struct stat st;
 	struct erofs_sb_info sbi;
+	struct sparse_leaf *leaves;
 	char tag[2 * SPARSE_DIGEST_SIZE + 1];
 };
 
@@ -48,13 +50,13 @@ int sparse_bases_add(struct sparse_bases *bases, const char *path);
  */
 int sparse_bases_open(struct sparse_bases *bases);
 
-/** sparse_bases_size() - their bytes added up */
-u64 sparse_bases_size(const struct sparse_bases *bases);
+/** sparse_bases_blocks() - their blocks added up */
+u64 sparse_bases_blocks(const struct sparse_bases *bases);
 
 /**
  * sparse_bases_read() - have their blocks referenced
  * @bases: open
- * @packer: initialised, wants digests; uses the bases from now on
+ * @packer: initialised for them, wants digests; uses the bases from now on
  * @sbi: the new image, with a device slot for each, which is filled in
  *
  * Return: 0 or a negative errno, which has been reported.

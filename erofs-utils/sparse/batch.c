@@ -22,9 +22,9 @@ void sparse_batch_exit(struct sparse_batch *batch)
 	free(batch->data);
 }
 
-static void add(struct sparse_batch *batch, u64 block, u32 below)
+static void add(struct sparse_batch *batch, u64 block, u32 base)
 {
-	batch->below[batch->count] = below;
+	batch->base[batch->count] = base;
 	batch->hole[batch->count] = false;
 	batch->block[batch->count++] = block;
 }
@@ -139,7 +139,6 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
 	batch->layout = walk->layout;
 	batch->shift = walk->shift;
 	batch->delta = walk->delta;
-	batch->device_failed = false;
 	batch->loaded = false;
 	batch->count = 0;
 	if (walk->stream)
@@ -157,14 +156,12 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
 	return 0;
 }
 
-/* whether a block is where the one before it ends, on the same device or in none */
+/* whether a block follows the one before it, and is read or not as that is */
 static bool goes_on(const struct sparse_batch *batch, unsigned int i)
 {
-	u32 below = batch->below[i - 1];
-
 	return batch->block[i] == batch->block[i - 1] + 1 &&
 		batch->hole[i] == batch->hole[i - 1] &&
-		batch->below[i] == (below ? below + 1 : 0);
+		!batch->base[i] == !batch->base[i - 1];
 }
 
 /* blocks that follow each other in the file */
@@ -186,21 +183,6 @@ static int read_file(const struct sparse_batch *batch, unsigned int first, size_
 	return err;
 }
 
-/* blocks that follow each other on a device */
-static int read_below(struct sparse_batch *batch, unsigned int first, size_t len)
-{
-	const struct sparse_space *space = batch->delta->space;
-	u32 block;
-	unsigned int id = sparse_space_find(space, batch->below[first], &block);
-	int err;
-
-	err = sparse_source_read(space->device[id - 1].fd,
-				 batch->data + first * SPARSE_BLOCK_SIZE, len,
-				 (off_t)block << SPARSE_BLOCK_BITS);
-	batch->device_failed = err;
-	return err;
-}
-
 int sparse_batch_read(struct sparse_batch *batch)
 {
 	unsigned int first, end;
@@ -217,9 +199,7 @@ int sparse_batch_read(struct sparse_batch *batch)
 		err = 0;
 		if (batch->hole[first])
 			memset(batch->data + first * SPARSE_BLOCK_SIZE, 0, len);
-		else if (batch->below[first])
-			err = read_below(batch, first, len);
-		else
+		else if (!batch->base[first])
 			err = read_file(batch, first, len);
 		if (err)
 			return err;
@@ -227,40 +207,33 @@ int sparse_batch_read(struct sparse_batch *batch)
 	return 0;
 }
 
-/* Return: 1 if a chunk holds nothing but zeros, 0 if not, or a negative errno. */
-static int scan_chunk(struct sparse_batch *batch, unsigned int first,
-		      unsigned int count, struct sparse_hash *hash)
+static int scan_block(struct sparse_batch *batch, unsigned int i,
+		      struct sparse_hash *hash)
 {
-	unsigned int i;
-	int zero = 1, err;
+	const u8 *data = batch->data + i * SPARSE_BLOCK_SIZE;
+	u8 *digest = batch->digest[i];
 
-	for (i = first; i < first + count; i++) {
-		const u8 *data = batch->data + i * SPARSE_BLOCK_SIZE;
-
-		batch->zero[i] = batch->hole[i] ||
-			sparse_is_zero(data, SPARSE_BLOCK_SIZE);
-		if (batch->zero[i]) {
-			memset(batch->digest[i], 0, SPARSE_DIGEST_SIZE);
-			continue;
-		}
-		zero = 0;
-		if (!hash)
-			continue;
-		err = sparse_hash_data(hash, data, SPARSE_BLOCK_SIZE,
-				       batch->digest[i]);
-		if (err)
-			return err;
+	if (batch->base[i]) {
+		memcpy(digest, sparse_space_leaf(batch->delta->space, batch->base[i]),
+		       SPARSE_DIGEST_SIZE);
+		batch->zero[i] = sparse_is_zero(digest, SPARSE_DIGEST_SIZE);
+		return 0;
 	}
-	return zero;
+	batch->zero[i] = batch->hole[i] || sparse_is_zero(data, SPARSE_BLOCK_SIZE);
+	if (batch->zero[i])
+		memset(digest, 0, SPARSE_DIGEST_SIZE);
+	else if (hash)
+		return sparse_hash_data(hash, data, SPARSE_BLOCK_SIZE, digest);
+	return 0;
 }
 
 /* of the digests if there are any: they are shorter than the bytes */
-static u64 hash_chunk(const struct sparse_batch *batch, unsigned int first,
-		      unsigned int count, const struct sparse_key key[2],
-		      bool have_digest)
+static struct sparse_id hash_chunk(const struct sparse_batch *batch, unsigned int first,
+				   unsigned int count, const struct sparse_key key[2],
+				   bool have_digest)
 {
 	const u8 *data = batch->data + first * SPARSE_BLOCK_SIZE;
-	u64 hash[SPARSE_BATCH_BLOCKS] = { 0 };
+	struct sparse_id id[SPARSE_BATCH_BLOCKS] = { 0 };
 	unsigned int i;
 
 	if (have_digest)
@@ -268,27 +241,34 @@ static u64 hash_chunk(const struct sparse_batch *batch, unsigned int first,
 				       count * SPARSE_DIGEST_SIZE);
 	for (i = 0; i < count; i++)
 		if (!batch->zero[first + i])
-			hash[i] = sparse_key_hash(&key[0],
-						  data + i * SPARSE_BLOCK_SIZE,
-						  SPARSE_BLOCK_SIZE);
+			id[i] = sparse_key_hash(&key[0], data + i * SPARSE_BLOCK_SIZE,
+						SPARSE_BLOCK_SIZE);
 	if (count == 1)
-		return hash[0];
-	return sparse_key_hash(&key[1], hash, count * sizeof(hash[0]));
+		return id[0];
+	return sparse_key_hash(&key[1], id, count * sizeof(id[0]));
 }
 
 int sparse_batch_scan(struct sparse_batch *batch, const struct sparse_key key[2],
-		      struct sparse_hash *hash)
+		      const struct sparse_known *known, struct sparse_hash *hash)
 {
-	unsigned int i, count;
-	int ret;
+	unsigned int first, count, i;
+	bool zero;
+	int err;
 
-	for (i = 0; i < batch->count; i += count) {
-		count = sparse_batch_chunk(batch, i);
-		ret = scan_chunk(batch, i, count, hash);
-		if (ret < 0)
-			return ret;
-		if (!ret)
-			batch->hash[i] = hash_chunk(batch, i, count, key, hash);
+	for (first = 0; first < batch->count; first += count) {
+		count = sparse_batch_chunk(batch, first);
+		zero = true;
+		for (i = first; i < first + count; i++) {
+			err = scan_block(batch, i, hash);
+			if (err)
+				return err;
+			zero &= batch->zero[i];
+		}
+		if (zero || batch->base[first])
+			continue;
+		batch->id[first] = hash_chunk(batch, first, count, key, hash);
+		batch->base[first] = sparse_known_find(known, batch->digest[first],
+						       &batch->id[first]);
 	}
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "chunkmap.h"
 #include "hash.h"
 #include "key.h"
+#include "known.h"
 #include "layout.h"
 #include "store.h"
 
@@ -24,16 +25,15 @@
  * @layout: where its bytes are in @fd, or NULL if they are where they belong
  * @delta: what lies below its holes, or NULL
  * @shift: log2 of the blocks in a chunk, at most SPARSE_SHIFT_MAX
- * @device_failed: reading them failed on another device
  * @loaded: their bytes are here already: a stream cannot be read out of order
  * @count: how many blocks: those of whole chunks, but for the end of the file
  * @block: their numbers in the file, rising
  * @hole: whether they are holes of the file, in a chunk that is not
- * @below: of those that are holes of the file, and on another device data: where
- *	that is; else 0
- * @data: their bytes; the last of the file is padded with zeros
+ * @base: where on another device they are, or 0.  What lies below a hole is known to be
+ *	there and is not read; the rest is looked for
+ * @data: the bytes of what is read; the last block of the file is padded with zeros
  * @zero: whether they hold nothing but zeros
- * @hash: at a chunk's first block, if any is not zeros: what finds an equal chunk
+ * @id: at a chunk's first block, if any is not zeros: what the chunk is known by
  * @digest: SHA-256 of those that are not zeros, and of those zeros
  *
  * What is done to a batch from sparse_batch_read() to sparse_batch_scan()
@@ -45,15 +45,14 @@ struct sparse_batch {
 	const struct sparse_layout *layout;
 	const struct sparse_chunkmap *delta;
 	unsigned int shift;
-	bool device_failed;
 	bool loaded;
 	unsigned int count;
 	u64 block[SPARSE_BATCH_BLOCKS];
 	bool hole[SPARSE_BATCH_BLOCKS];
-	u32 below[SPARSE_BATCH_BLOCKS];
+	u32 base[SPARSE_BATCH_BLOCKS];
 	u8 *data;
 	bool zero[SPARSE_BATCH_BLOCKS];
-	u64 hash[SPARSE_BATCH_BLOCKS];
+	struct sparse_id id[SPARSE_BATCH_BLOCKS];
 	u8 digest[SPARSE_BATCH_BLOCKS][SPARSE_DIGEST_SIZE];
 };
 
@@ -110,20 +109,20 @@ int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk);
  * @batch: planned
  *
  * Return: 0, -ETXTBSY if the file ends before its size: somebody writes to it; or
- * the negative errno of a failed read, of the file or, as @device_failed tells, of
- * another device.
+ * the negative errno of a failed read.
  */
 int sparse_batch_read(struct sparse_batch *batch);
 
 /**
- * sparse_batch_scan() - find zeros, hash and digest
+ * sparse_batch_scan() - find zeros, digest, hash, find what is on other devices
  * @batch: read
  * @key: of the hashes: of blocks or their digests, and of what is made of blocks' hashes
- * @hash: for the digests, or NULL if they are not wanted
+ * @known: what other devices have, by the hashes of @key[0]
+ * @hash: for the digests, or NULL if they are not wanted, and there are no other devices
  *
  * Return: 0 or -EIO.
  */
 int sparse_batch_scan(struct sparse_batch *batch, const struct sparse_key key[2],
-		      struct sparse_hash *hash);
+		      const struct sparse_known *known, struct sparse_hash *hash);
 
 #endif

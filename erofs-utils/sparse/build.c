@@ -243,15 +243,6 @@ static void note_file(struct erofs_sparse *sparse, const struct sparse_file *fil
 		sparse_report_file(&sparse->report, &summary);
 }
 
-/* a base could not be read: what is wrong with it, if that can be seen */
-static int report_base(const struct erofs_sparse *sparse, int err)
-{
-	if (sparse_bases_check(&sparse->bases))
-		return err;
-	return sparse_error(err == -ETXTBSY ? -EIO : err,
-			    "could not read a base of '%s'", sparse->image);
-}
-
 static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		     const struct sparse_file *file)
 {
@@ -266,8 +257,6 @@ static int pack_file(struct erofs_sparse *sparse, struct sparse_packer *packer,
 		return sparse_error(fd, "could not read '%s'", path);
 	err = pack_data(sparse, packer, file, fd, &packed);
 	close(fd);
-	if (err && packer->base_failed && !sparse->reported)
-		return report_base(sparse, err);
 	if (err == -ETXTBSY)
 		return sparse_error(0, "'%s' was changed while it was read: try again",
 				    path);
@@ -322,6 +311,7 @@ static int pack_files(struct erofs_sparse *sparse, const struct sparse_tree *tre
 	*packer = (struct sparse_packer) {
 		/* the bases' tags are digests, too */
 		.want_digest = sparse->fingerprint || sparse->bases.count,
+		.base_blocks = sparse_bases_blocks(&sparse->bases),
 		.shift = sparse->chunkbits ? sparse->chunkbits - SPARSE_BLOCK_BITS : 0,
 #ifdef EROFS_MT_ENABLED
 		.workers = cfg.c_mt_workers,
@@ -397,7 +387,7 @@ int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im)
 	err = sparse_tree_add(&tree, sparse->snapshots, sparse->count);
 	if (!err) {
 		sparse->progress.total = tree.bytes +
-			sparse_bases_size(&sparse->bases);
+			(sparse_bases_blocks(&sparse->bases) << SPARSE_BLOCK_BITS);
 		err = build_data(sparse, &tree);
 	}
 	sparse_tree_exit(&tree);

@@ -1,114 +1,116 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dedupe.h"
 
-#define FIRST_SLOTS	4096
+#define FIRST_ROOM	4096
 
 int sparse_dedupe_init(struct sparse_dedupe *dedupe)
 {
-	*dedupe = (struct sparse_dedupe) { .mask = FIRST_SLOTS - 1 };
-	dedupe->slot = calloc(FIRST_SLOTS, sizeof(*dedupe->slot));
-	return dedupe->slot ? 0 : -ENOMEM;
+	*dedupe = (struct sparse_dedupe) {
+		.buckets = 1, .bucket_room = FIRST_ROOM,
+	};
+	dedupe->bucket = calloc(FIRST_ROOM, sizeof(*dedupe->bucket));
+	return dedupe->bucket ? 0 : -ENOMEM;
 }
 
 void sparse_dedupe_exit(struct sparse_dedupe *dedupe)
 {
-	free(dedupe->slot);
-	free(dedupe->addr);
-	free(dedupe->hash);
+	free(dedupe->bucket);
+	free(dedupe->stored);
 	*dedupe = (struct sparse_dedupe) { 0 };
 }
 
-int sparse_dedupe_find(const struct sparse_dedupe *dedupe, u64 hash,
-		       sparse_dedupe_equal equal, void *arg, u32 *addr)
+static u64 bucket_of(const struct sparse_dedupe *dedupe, const struct sparse_id *id)
 {
-	u64 i = hash;
-	u32 slot;
-	int ret;
+	u64 bucket = id->word[0] & dedupe->mask;
 
-	for (; (slot = dedupe->slot[i & dedupe->mask]); i++) {
-		if (dedupe->hash[slot - 1] != hash)
+	return bucket < dedupe->buckets ? bucket : bucket & (dedupe->mask >> 1);
+}
+
+void sparse_dedupe_prefetch(const struct sparse_dedupe *dedupe,
+			    const struct sparse_id *id)
+{
+	__builtin_prefetch(&dedupe->bucket[bucket_of(dedupe, id)]);
+}
+
+bool sparse_dedupe_find(const struct sparse_dedupe *dedupe,
+			const struct sparse_id *id, u32 *index)
+{
+	u32 next = dedupe->bucket[bucket_of(dedupe, id)];
+	const struct sparse_stored *stored;
+
+	for (; next; next = stored->next) {
+		stored = &dedupe->stored[next - 1];
+		if (memcmp(&stored->id, id, sizeof(*id)))
 			continue;
-		*addr = dedupe->addr[slot - 1];
-		ret = equal(arg, *addr);
-		if (ret)
-			return ret;
+		*index = next - 1;
+		return true;
 	}
-	return 0;
-}
-
-static void insert(struct sparse_dedupe *dedupe, u32 index)
-{
-	u64 i = dedupe->hash[index];
-
-	while (dedupe->slot[i & dedupe->mask])
-		i++;
-	dedupe->slot[i & dedupe->mask] = index + 1;
-}
-
-/* the hashes are enough to build the table anew: there are never two of them */
-static int grow_slots(struct sparse_dedupe *dedupe)
-{
-	u64 slots = (dedupe->mask + 1) * 2;
-	u32 i;
-
-	free(dedupe->slot);
-	dedupe->slot = calloc(slots, sizeof(*dedupe->slot));
-	if (!dedupe->slot)
-		return -ENOMEM;
-	dedupe->mask = slots - 1;
-	for (i = 0; i < dedupe->count; i++)
-		insert(dedupe, i);
-	return 0;
+	return false;
 }
 
 /* a large realloc() moves page tables, not pages: half as much again is cheap */
-u32 sparse_dedupe_more_room(u32 room)
+static void *make_room(void *array, u64 *room, u64 least, size_t size)
 {
-	u64 more = (u64)room + room / 2 + FIRST_SLOTS;
+	u64 more = least + least / 2 + FIRST_ROOM;
 
-	return more < SPARSE_DEDUPE_MAX ? more : SPARSE_DEDUPE_MAX;
+	array = realloc(array, more * size);
+	if (array)
+		*room = more;
+	return array;
 }
 
-static int grow_arrays(struct sparse_dedupe *dedupe)
+/* one more bucket takes its share of the chunks of the one that had it so far */
+static int add_bucket(struct sparse_dedupe *dedupe)
 {
-	u64 room = sparse_dedupe_more_room(dedupe->room);
-	u64 *hash;
-	u32 *addr;
+	u64 number = dedupe->buckets;
+	struct sparse_stored *stored;
+	u32 *bucket, *from, *to, next;
 
-	hash = realloc(dedupe->hash, room * sizeof(*hash));
-	if (!hash)
-		return -ENOMEM;
-	dedupe->hash = hash;
-	addr = realloc(dedupe->addr, room * sizeof(*addr));
-	if (!addr)
-		return -ENOMEM;
-	dedupe->addr = addr;
-	dedupe->room = room;
+	if (number == dedupe->bucket_room) {
+		bucket = make_room(dedupe->bucket, &dedupe->bucket_room, number,
+				   sizeof(*bucket));
+		if (!bucket)
+			return -ENOMEM;
+		dedupe->bucket = bucket;
+	}
+	if (number > dedupe->mask)
+		dedupe->mask = 2 * dedupe->mask + 1;
+	dedupe->buckets++;
+	from = &dedupe->bucket[number & (dedupe->mask >> 1)];
+	to = &dedupe->bucket[number];
+	*to = 0;
+	while ((next = *from)) {
+		stored = &dedupe->stored[next - 1];
+		if (bucket_of(dedupe, &stored->id) != number) {
+			from = &stored->next;
+			continue;
+		}
+		*from = stored->next;
+		stored->next = *to;
+		*to = next;
+	}
 	return 0;
 }
 
-int sparse_dedupe_add(struct sparse_dedupe *dedupe, u64 hash, u32 addr)
+int sparse_dedupe_add(struct sparse_dedupe *dedupe, const struct sparse_id *id,
+		      u32 index)
 {
-	int err;
+	struct sparse_stored *stored;
+	u32 *bucket;
 
-	if (dedupe->count == SPARSE_DEDUPE_MAX)
-		return -EFBIG;
-	if (dedupe->count == dedupe->room) {
-		err = grow_arrays(dedupe);
-		if (err)
-			return err;
+	if (index >= dedupe->room) {
+		stored = make_room(dedupe->stored, &dedupe->room, index,
+				   sizeof(*stored));
+		if (!stored)
+			return -ENOMEM;
+		dedupe->stored = stored;
 	}
-	/* at three quarters a fruitless search looks at 8.5 slots on average */
-	if (dedupe->count >= (dedupe->mask + 1) / 4 * 3) {
-		err = grow_slots(dedupe);
-		if (err)
-			return err;
-	}
-	dedupe->hash[dedupe->count] = hash;
-	dedupe->addr[dedupe->count] = addr;
-	insert(dedupe, dedupe->count++);
-	return 0;
+	bucket = &dedupe->bucket[bucket_of(dedupe, id)];
+	dedupe->stored[index] = (struct sparse_stored) { *id, *bucket };
+	*bucket = index + 1;
+	return add_bucket(dedupe);
 }

@@ -17,7 +17,8 @@ static struct sparse_slot *slot_of(const struct sparse_flight *flight, u64 n)
 
 int sparse_flight_init(struct sparse_flight *flight,
 		       const struct sparse_store *store,
-		       const struct sparse_key key[2], unsigned int workers,
+		       const struct sparse_key key[2],
+		       const struct sparse_known *known, unsigned int workers,
 		       bool want_digest)
 {
 	struct sparse_slot *slot;
@@ -34,6 +35,7 @@ int sparse_flight_init(struct sparse_flight *flight,
 		return -ENOMEM;
 	flight->store = store;
 	flight->key = key;
+	flight->known = known;
 	flight->want_digest = want_digest;
 	sparse_pool_start(&flight->pool, workers);
 	while (flight->slots < slots) {
@@ -66,12 +68,12 @@ void sparse_flight_exit(struct sparse_flight *flight)
 static void run_read(struct sparse_job *job)
 {
 	struct sparse_slot *slot = container_of(job, struct sparse_slot, job);
-	bool want_digest = slot->flight->want_digest;
+	const struct sparse_flight *flight = slot->flight;
 
 	slot->err = sparse_batch_read(&slot->batch);
 	if (!slot->err)
-		slot->err = sparse_batch_scan(&slot->batch, slot->flight->key,
-					      want_digest ? &slot->hash : NULL);
+		slot->err = sparse_batch_scan(&slot->batch, flight->key, flight->known,
+					      flight->want_digest ? &slot->hash : NULL);
 }
 
 static void run_write(struct sparse_job *job)
@@ -161,21 +163,6 @@ int sparse_flight_write(struct sparse_flight *flight)
 			return err;
 	}
 	return 0;
-}
-
-const u8 *sparse_flight_find(const struct sparse_flight *flight, u32 index)
-{
-	u64 n;
-
-	if (index < flight->written)
-		return NULL;
-	for (n = flight->mid + 1; n-- > flight->tail; ) {
-		const struct sparse_run *run = &slot_of(flight, n)->run;
-
-		if (run->count && index >= run->first)
-			return run->block[index - run->first];
-	}
-	return NULL;
 }
 
 void sparse_flight_drop(struct sparse_flight *flight)

@@ -34,12 +34,15 @@ struct sparse_slot {
  * being read and scanned, both by all threads in any order.  What is between,
  * placing blocks, is up to the caller and is done at @mid, batch by batch in the
  * order of the file: that is why the image does not depend on the threads.
+ *
+ * @pool: the threads, for other work when nothing is in flight
  */
 struct sparse_flight {
+	struct sparse_pool pool;
 	/* private */
 	const struct sparse_store *store;
 	const struct sparse_key *key;
-	struct sparse_pool pool;
+	const struct sparse_known *known;
 	struct sparse_slot *slot;
 	unsigned int slots;
 	bool want_digest;
@@ -55,6 +58,8 @@ struct sparse_flight {
  * @flight: all zero
  * @store: where to write, to live as long
  * @key: of the batches' hashes, to live as long
+ * @known: what other devices have, to live as long, and to change only when nothing is
+ *	read ahead
  * @workers: how many threads work, the caller being one of them
  * @want_digest: whether digests are wanted
  *
@@ -62,7 +67,8 @@ struct sparse_flight {
  */
 int sparse_flight_init(struct sparse_flight *flight,
 		       const struct sparse_store *store,
-		       const struct sparse_key key[2], unsigned int workers,
+		       const struct sparse_key key[2],
+		       const struct sparse_known *known, unsigned int workers,
 		       bool want_digest);
 
 /** sparse_flight_exit() - end all work, release all memory; again is fine, too */
@@ -95,16 +101,6 @@ void sparse_flight_store(struct sparse_flight *flight, u32 index,
  * Return: 0, or the negative errno of writing an earlier batch.
  */
 int sparse_flight_write(struct sparse_flight *flight);
-
-/**
- * sparse_flight_find() - a stored block that may not have been written yet
- * @flight: initialised
- * @index: number of the stored block
- *
- * Return: its bytes, good until the next sparse_flight_write(); or NULL if they
- * have been written.
- */
-const u8 *sparse_flight_find(const struct sparse_flight *flight, u32 index);
 
 /**
  * sparse_flight_drop() - forget the batches that were read ahead

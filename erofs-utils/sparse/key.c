@@ -23,31 +23,28 @@ int sparse_key_init(struct sparse_key *key)
 	return 0;
 }
 
-/*
- * Pages that count up have hashes at equal distances, some of which would lie side by
- * side in a table.  This one to one function scatters them; it is the last step of
- * MurmurHash3.
- */
-static u64 scatter(u64 hash)
-{
-	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdULL;
-	hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53ULL;
-	return hash ^ hash >> 33;
-}
-
-u64 sparse_key_hash(const struct sparse_key *key, const void *data, size_t len)
+struct sparse_id sparse_key_hash(const struct sparse_key *key, const void *data,
+				 size_t len)
 {
 	const u64 *a = key->word[0], *b = key->word[1];
-	u64 sum_a = key->start[0][0] + (key->start[0][1] + len) * key->start[0][2];
-	u64 sum_b = key->start[1][0] + (key->start[1][1] + len) * key->start[1][2];
+	const u64 *c = key->word[2], *d = key->word[3];
 	const u8 *p = data, *end = p + len;
+	u64 sum[SPARSE_ID_WORDS];
+	struct sparse_id id;
+	unsigned int i;
 	u32 word[2];
 
-	for (; p < end; p += sizeof(word), a += 2, b += 2) {
+	for (i = 0; i < SPARSE_ID_WORDS; i++)
+		sum[i] = key->start[i][0] + (key->start[i][1] + len) * key->start[i][2];
+	for (i = 0; p < end; p += sizeof(word), i += 2) {
 		memcpy(word, p, sizeof(word));
-		sum_a += (a[0] + word[0]) * (a[1] + word[1]);
-		sum_b += (b[0] + word[0]) * (b[1] + word[1]);
+		sum[0] += (a[i] + word[0]) * (a[i + 1] + word[1]);
+		sum[1] += (b[i] + word[0]) * (b[i + 1] + word[1]);
+		sum[2] += (c[i] + word[0]) * (c[i + 1] + word[1]);
+		sum[3] += (d[i] + word[0]) * (d[i + 1] + word[1]);
 	}
 	/* only the upper halves are as random as the key */
-	return scatter((sum_a & ~(u64)UINT32_MAX) | sum_b >> 32);
+	for (i = 0; i < SPARSE_ID_WORDS; i++)
+		id.word[i] = sum[i] >> 32;
+	return id;
 }

@@ -7,25 +7,40 @@
 /* words of 4 bytes in the most that is hashed at once: a block */
 #define SPARSE_KEY_WORDS	(SPARSE_BLOCK_SIZE / 4)
 
+/* words of 4 bytes in an identity */
+#define SPARSE_ID_WORDS		4
+
+/** struct sparse_id - what a chunk is known by: the keyed hash of its bytes or digests */
+struct sparse_id {
+	u32 word[SPARSE_ID_WORDS];
+};
+
 /**
  * struct sparse_key - random numbers that make a hash which nobody can foresee
- * @start: of each of two sums, what it starts from and how it depends on the length
+ * @start: of each word of the hash, what its sum starts from and how it depends on the
+ *	length
  * @word: of each, what goes with the words of the data
  *
- * What a snapshot holds is up to its guest.  With a hash that is known, the guest could
- * have many pages with the same hash, all of which would have to be compared with each
- * other.  So the hash depends on a key, which is drawn anew in each run and is never
- * shown: whatever pages there are, as long as they were chosen without the key two that
- * differ have the same hash with a probability of 2^-64.  The key decides what is compared,
- * and never what is found: the image does not depend on it.
+ * Chunks with the same hash are taken for the same chunk; nobody compares their bytes.
+ * What a snapshot holds is up to its guest, which has all the time that it wants to find
+ * pages with the same hash if the hash is known: 2^64 steps for one of 128 bits, be it a
+ * part of SHA-256.  So the hash depends on a key, which is drawn anew in each run and is
+ * never shown.  Two chunks that were chosen without the key and that differ have the same
+ * hash with a probability of 2^-128, whatever their bytes and whatever was computed to
+ * choose them.  Of the 2^31 pages that an image can store there are less than 2^61 pairs:
+ * in all, a page is lost with a probability below 2^-67.  Disks and memory that report no
+ * error are wrong more often.
+ *
+ * The key decides where a table has a chunk, and never what is found: the image does not
+ * depend on it.
  *
  * Source of the algorithm, multilinear hashing with half as many multiplications, and of
  * the proof: Lemire and Kaser, "Strongly universal string hashing is fast", The Computer
  * Journal 57 (2014), section 3.
  */
 struct sparse_key {
-	u64 start[2][3];
-	u64 word[2][SPARSE_KEY_WORDS];
+	u64 start[SPARSE_ID_WORDS][3];
+	u64 word[SPARSE_ID_WORDS][SPARSE_KEY_WORDS];
 };
 
 /** sparse_key_init() - draw a key.  Return: 0 or a negative errno. */
@@ -37,6 +52,7 @@ int sparse_key_init(struct sparse_key *key);
  * @data: @len bytes, at any address
  * @len: a multiple of 8, at most SPARSE_BLOCK_SIZE
  */
-u64 sparse_key_hash(const struct sparse_key *key, const void *data, size_t len);
+struct sparse_id sparse_key_hash(const struct sparse_key *key, const void *data,
+				 size_t len);
 
 #endif

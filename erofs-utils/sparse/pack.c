@@ -14,10 +14,14 @@ int sparse_packer_init(struct sparse_packer *packer, int fd, u32 start)
 	err = sparse_dedupe_init(&packer->dedupe);
 	for (i = 0; i < ARRAY_SIZE(packer->key) && !err; i++)
 		err = sparse_key_init(&packer->key[i]);
-	if (err)
-		return err;
-	err = sparse_flight_init(&packer->flight, &packer->store, packer->key,
-				 packer->workers, packer->want_digest);
+	packer->known.space = &packer->space;
+	packer->known.key = &packer->key[0];
+	if (!err && packer->base_blocks)
+		err = sparse_known_init(&packer->known, packer->base_blocks);
+	if (!err)
+		err = sparse_flight_init(&packer->flight, &packer->store, packer->key,
+					 &packer->known, packer->workers,
+					 packer->want_digest);
 	if (err || !packer->want_digest)
 		return err;
 	err = sparse_hash_init(&packer->hash);
@@ -31,47 +35,13 @@ void sparse_packer_finish(struct sparse_packer *packer)
 	sparse_flight_exit(&packer->flight);
 	sparse_hash_exit(&packer->hash);
 	sparse_dedupe_exit(&packer->dedupe);
+	sparse_known_exit(&packer->known);
 }
 
 void sparse_packer_exit(struct sparse_packer *packer)
 {
 	sparse_packer_finish(packer);
 	sparse_space_exit(&packer->space);
-}
-
-struct candidate {
-	const struct sparse_packer *packer;
-	const u8 *data;
-	unsigned int count;
-};
-
-static int is_equal_block(const struct sparse_packer *packer, u32 index,
-			  const u8 *data)
-{
-	const u8 *stored = sparse_flight_find(&packer->flight, index);
-
-	if (stored)
-		return !memcmp(stored, data, SPARSE_BLOCK_SIZE);
-	return sparse_store_equal(&packer->store, index, data);
-}
-
-static int is_equal(void *arg, u32 addr)
-{
-	const struct candidate *candidate = arg;
-	const struct sparse_packer *packer = candidate->packer;
-	u32 index = addr - packer->store.start;
-	unsigned int i;
-	int ret = 1;
-
-	if (!sparse_space_is_own(&packer->space, addr))
-		return sparse_space_equal(&packer->space, addr, candidate->data);
-	/* a hash that is equal by chance: that was the shorter end of a file */
-	if (candidate->count > packer->counts.stored - index)
-		return 0;
-	for (i = 0; i < candidate->count && ret > 0; i++)
-		ret = is_equal_block(packer, index + i, candidate->data +
-				     i * SPARSE_BLOCK_SIZE);
-	return ret;
 }
 
 static u64 data_end(const struct sparse_packer *packer)
@@ -82,7 +52,7 @@ static u64 data_end(const struct sparse_packer *packer)
 }
 
 static int store_chunk(struct sparse_packer *packer, const u8 *data,
-		       unsigned int count, u64 hash, u32 *addr)
+		       unsigned int count, const struct sparse_id *id, u32 *addr)
 {
 	u64 index = packer->counts.stored;
 	unsigned int i;
@@ -90,39 +60,28 @@ static int store_chunk(struct sparse_packer *packer, const u8 *data,
 
 	if (packer->store.start + index + count > data_end(packer))
 		return -EFBIG;
-	*addr = packer->store.start + index;
-	err = sparse_dedupe_add(&packer->dedupe, hash, *addr);
+	err = sparse_dedupe_add(&packer->dedupe, id, index);
 	if (err)
 		return err;
 	for (i = 0; i < count; i++)
 		sparse_flight_store(&packer->flight, index + i,
 				    data + i * SPARSE_BLOCK_SIZE);
+	*addr = packer->store.start + index;
 	packer->counts.stored += count;
 	return 0;
 }
 
 /* find the chunk among those stored, or store it */
 static int place_data(struct sparse_packer *packer, const u8 *data,
-		      unsigned int count, u64 hash, u32 *addr)
+		      unsigned int count, const struct sparse_id *id, u32 *addr)
 {
-	struct candidate candidate = { packer, data, count };
-	bool own;
-	int ret;
+	u32 index;
 
-	ret = sparse_dedupe_find(&packer->dedupe, hash, is_equal, &candidate,
-				 addr);
-	if (!ret)
-		return store_chunk(packer, data, count, hash, addr);
-	own = sparse_space_is_own(&packer->space, *addr);
-	if (ret < 0 && own)
-		packer->write_failed = true;
-	else if (ret < 0)
-		packer->base_failed = true;
-	else if (own)
-		packer->counts.duplicate += count;
-	else
-		packer->counts.base += count;
-	return ret < 0 ? ret : 0;
+	if (!sparse_dedupe_find(&packer->dedupe, id, &index))
+		return store_chunk(packer, data, count, id, addr);
+	*addr = packer->store.start + index;
+	packer->counts.duplicate += count;
+	return 0;
 }
 
 static int add_digests(struct sparse_packer *packer,
@@ -162,13 +121,13 @@ static int place_chunk(struct sparse_packer *packer,
 		packer->counts.zero += count - holes;
 		return 0;
 	}
-	if (batch->below[first]) {
+	if (batch->base[first]) {
 		packer->counts.base++;
-		map->addr[batch->block[first]] = batch->below[first];
+		map->addr[batch->block[first]] = batch->base[first];
 		return 0;
 	}
 	err = place_data(packer, batch->data + first * SPARSE_BLOCK_SIZE, count,
-			 batch->hash[first], &addr);
+			 &batch->id[first], &addr);
 	for (i = 0; i < count && !err; i++)
 		map->addr[batch->block[first + i]] = addr + i;
 	return err;
@@ -182,6 +141,9 @@ static int place_batch(struct sparse_packer *packer,
 	unsigned int i, count;
 	int err = 0;
 
+	for (i = 0; i < batch->count; i += sparse_batch_chunk(batch, i))
+		if (!batch->base[i])
+			sparse_dedupe_prefetch(&packer->dedupe, &batch->id[i]);
 	if (packer->want_digest)
 		err = add_digests(packer, batch, next);
 	for (i = 0; i < batch->count && !err; i += count) {
@@ -216,8 +178,6 @@ static int pack_batches(struct sparse_packer *packer, struct sparse_walk *walk,
 
 	for (;;) {
 		err = sparse_flight_next(&packer->flight, walk, &slot);
-		if (err && slot && slot->batch.device_failed)
-			packer->base_failed = true;
 		if (err || !slot)
 			return err;
 		err = make_room(&slot->batch, map);
@@ -256,57 +216,24 @@ static int pack(struct sparse_packer *packer, struct sparse_walk *walk,
 	return sparse_verity_end(&packer->verity, walk->size, digest);
 }
 
-/*
- * Its blocks are stored where they are.  Of those that are equal the first is enough, and
- * all of them under one hash would be searched one after the other.
- */
-static int note_block(struct sparse_packer *packer,
-		      const struct sparse_batch *batch, unsigned int i, u32 first)
+static int read_leaves(struct sparse_packer *packer, struct sparse_walk *walk,
+		       struct sparse_leaf *leaves)
 {
-	struct candidate candidate = {
-		packer, batch->data + i * SPARSE_BLOCK_SIZE, 1,
-	};
-	u32 addr;
-	int ret;
-
-	ret = sparse_dedupe_find(&packer->dedupe, batch->hash[i], is_equal,
-				 &candidate, &addr);
-	if (ret)
-		return ret < 0 ? ret : 0;
-	return sparse_dedupe_add(&packer->dedupe, batch->hash[i],
-				 first + batch->block[i]);
-}
-
-static int note_blocks(struct sparse_packer *packer,
-		       const struct sparse_batch *batch, u32 first)
-{
-	unsigned int i;
-	int err = 0;
-
-	for (i = 0; i < batch->count && !err; i++)
-		if (!batch->zero[i])
-			err = note_block(packer, batch, i, first);
-	return err;
-}
-
-static int note_batches(struct sparse_packer *packer, struct sparse_walk *walk,
-			u32 first, u64 *next)
-{
+	const struct sparse_batch *batch;
 	struct sparse_slot *slot;
-	unsigned int count;
+	unsigned int count, i;
 	int err;
 
 	for (;;) {
 		err = sparse_flight_next(&packer->flight, walk, &slot);
 		if (err || !slot)
 			return err;
-		count = slot->batch.count;
-		if (packer->want_digest)
-			err = add_digests(packer, &slot->batch, next);
-		if (!err)
-			err = note_blocks(packer, &slot->batch, first);
-		if (!err)
-			err = sparse_flight_write(&packer->flight);
+		batch = &slot->batch;
+		count = batch->count;
+		for (i = 0; i < count; i++)
+			memcpy(&leaves[batch->block[i]], batch->digest[i],
+			       SPARSE_DIGEST_SIZE);
+		err = sparse_flight_write(&packer->flight);
 		if (err)
 			return err;
 		if (packer->progress)
@@ -315,27 +242,25 @@ static int note_batches(struct sparse_packer *packer, struct sparse_walk *walk,
 }
 
 int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
-		     u8 digest[SPARSE_DIGEST_SIZE])
+		     struct sparse_leaf *leaves, u8 digest[SPARSE_DIGEST_SIZE])
 {
 	struct sparse_walk walk = {
 		.fd = fd, .size = blocks << SPARSE_BLOCK_BITS,
 	};
-	u64 next = 0;
 	int err;
 
-	err = sparse_space_add(&packer->space, fd, blocks);
+	err = sparse_space_add(&packer->space, leaves, blocks);
 	if (err)
 		return err;
-	sparse_verity_begin(&packer->verity);
-	err = note_batches(packer, &walk, sparse_space_limit(&packer->space) + 1,
-			   &next);
+	err = read_leaves(packer, &walk, leaves);
 	sparse_flight_drop(&packer->flight);
-	if (err || !packer->want_digest)
-		return err;
-	err = sparse_verity_hole(&packer->verity, blocks - next);
+	if (!err)
+		err = sparse_flight_land(&packer->flight);
+	if (!err)
+		err = sparse_verity_leaves(&packer->verity, leaves, blocks, digest);
 	if (err)
 		return err;
-	return sparse_verity_end(&packer->verity, walk.size, digest);
+	return sparse_known_add(&packer->known, &packer->flight.pool);
 }
 
 int sparse_pack_file(struct sparse_packer *packer, struct sparse_walk *walk,

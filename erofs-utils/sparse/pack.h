@@ -5,6 +5,7 @@
 #include "chunkmap.h"
 #include "dedupe.h"
 #include "flight.h"
+#include "known.h"
 #include "space.h"
 #include "verity.h"
 
@@ -61,8 +62,9 @@ sparse_counts_since(const struct sparse_counts *before,
  * @want_digest: whether to compute fs-verity digests
  * @shift: log2 of the blocks in a chunk: what is a hole, or a duplicate, as a whole
  * @workers: how many threads work, the caller being one of them
- * @write_failed: it was the image that could not be written or read, not the file
- * @base_failed: it was another device that could not be read, not the file
+ * @base_blocks: how many blocks all bases have
+ * @write_failed: it was the image that could not be written, not the file that could not
+ *	be read
  * @progress: called for every batch with the number of blocks in it, or NULL
  * @progress_arg: for @progress
  */
@@ -70,13 +72,14 @@ struct sparse_packer {
 	bool want_digest;
 	unsigned int shift;
 	unsigned int workers;
+	u64 base_blocks;
 	bool write_failed;
-	bool base_failed;
 	struct sparse_counts counts;
 	struct sparse_space space;
 	struct sparse_store store;
 	struct sparse_key key[2];
 	struct sparse_dedupe dedupe;
+	struct sparse_known known;
 	struct sparse_flight flight;
 	struct sparse_hash hash;
 	struct sparse_verity verity;
@@ -86,9 +89,9 @@ struct sparse_packer {
 
 /**
  * sparse_packer_init() - get ready
- * @packer: all zero but for @want_digest, @shift, @workers, @progress and
+ * @packer: all zero but for @want_digest, @shift, @workers, @base_blocks, @progress and
  *	@progress_arg
- * @fd: the image, open for reading and writing
+ * @fd: the image, open for writing
  * @start: number of the image's block that data may start from
  *
  * Return: 0 or a negative errno.
@@ -106,16 +109,18 @@ void sparse_packer_exit(struct sparse_packer *packer);
 
 /**
  * sparse_pack_base() - have blocks of another image referenced, not stored
- * @packer: initialised, without a file yet, and with a @shift of 0
- * @fd: that image, open for reading until sparse_packer_exit()
+ * @packer: initialised, without a file yet, with @want_digest and a @shift of 0
+ * @fd: that image, open for reading
  * @blocks: how many it has
- * @digest: where to put the fs-verity digest of so many blocks, if that is wanted
+ * @leaves: of so many blocks, all zero; to live as long as @packer, which has the digest
+ *	of each block that is not zeros put there
+ * @digest: where to put the fs-verity digest of so many blocks
  *
  * Return: 0, -ETXTBSY if it has fewer blocks, -EFBIG if there are not so many
  * addresses, or another negative errno.
  */
 int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
-		     u8 digest[SPARSE_DIGEST_SIZE]);
+		     struct sparse_leaf *leaves, u8 digest[SPARSE_DIGEST_SIZE]);
 
 /**
  * sparse_packer_has_room() - whether the image can hold what comes after the data

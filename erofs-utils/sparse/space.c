@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "space.h"
-#include "store.h"
 
-int sparse_space_add(struct sparse_space *space, int fd, u64 blocks)
+int sparse_space_add(struct sparse_space *space, const struct sparse_leaf *leaves,
+		     u64 blocks)
 {
 	struct sparse_device *device;
 
@@ -17,7 +17,7 @@ int sparse_space_add(struct sparse_space *space, int fd, u64 blocks)
 		return -ENOMEM;
 	space->device = device;
 	device[space->count++] = (struct sparse_device) {
-		.fd = fd,
+		.leaf = leaves,
 		.blocks = blocks,
 		.first = sparse_space_limit(space) - blocks,
 	};
@@ -46,12 +46,10 @@ unsigned int sparse_space_find(const struct sparse_space *space, u32 addr,
 	return i + 1;
 }
 
-int sparse_space_equal(const struct sparse_space *space, u32 addr,
-		       const u8 *data)
+const struct sparse_leaf *sparse_space_leaf(const struct sparse_space *space, u32 addr)
 {
 	u32 block;
 	unsigned int id = sparse_space_find(space, addr, &block);
-	struct sparse_store device = { .fd = space->device[id - 1].fd };
 
-	return sparse_store_equal(&device, block, data);
+	return &space->device[id - 1].leaf[block];
 }

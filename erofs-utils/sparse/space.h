@@ -2,16 +2,16 @@
 #ifndef EROFS_SPARSE_SPACE_H
 #define EROFS_SPARSE_SPACE_H
 
-#include "types.h"
+#include "verity.h"
 
 /**
  * struct sparse_device - another image, whose blocks are referenced
- * @fd: open for reading
+ * @leaf: of each block
  * @blocks: how many it has
  * @first: address of its block 0
  */
 struct sparse_device {
-	int fd;
+	const struct sparse_leaf *leaf;
 	u32 blocks;
 	u32 first;
 };
@@ -45,12 +45,13 @@ static inline bool sparse_space_is_own(const struct sparse_space *space, u32 add
 /**
  * sparse_space_add() - give addresses to a device's blocks
  * @space: as above; devices are numbered from 1 in the order in which they are added
- * @fd: open for reading, owned by the caller
+ * @leaves: of its blocks, owned by the caller
  * @blocks: how many blocks there are
  *
  * Return: 0, -ENOMEM, or -EFBIG if there are not so many addresses left.
  */
-int sparse_space_add(struct sparse_space *space, int fd, u64 blocks);
+int sparse_space_add(struct sparse_space *space, const struct sparse_leaf *leaves,
+		     u64 blocks);
 
 /** sparse_space_exit() - release the memory */
 void sparse_space_exit(struct sparse_space *space);
@@ -67,14 +68,10 @@ unsigned int sparse_space_find(const struct sparse_space *space, u32 addr,
 			       u32 *block);
 
 /**
- * sparse_space_equal() - compare a block with one of another device
+ * sparse_space_leaf() - what is known of a block of another device
  * @space: as above
- * @addr: of the device's block
- * @data: SPARSE_BLOCK_SIZE bytes
- *
- * Return: 1 if they are equal, 0 if not, or a negative errno of reading.
+ * @addr: the block's
  */
-int sparse_space_equal(const struct sparse_space *space, u32 addr,
-		       const u8 *data);
+const struct sparse_leaf *sparse_space_leaf(const struct sparse_space *space, u32 addr);
 
 #endif

@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -61,23 +60,4 @@ void sparse_store_sync(const struct sparse_store *store, u32 first, u32 end)
 	sync_file_range(store->fd, position(store, first),
 			(off_t)(end - first) << SPARSE_BLOCK_BITS,
 			SYNC_FILE_RANGE_WRITE);
-}
-
-int sparse_store_equal(const struct sparse_store *store, u32 index,
-		       const u8 *block)
-{
-	u8 stored[SPARSE_BLOCK_SIZE];
-	size_t done = 0;
-	ssize_t ret;
-
-	while (done < sizeof(stored)) {
-		ret = pread(store->fd, stored + done, sizeof(stored) - done,
-			    position(store, index) + done);
-		if (ret < 0 && errno == EINTR)
-			continue;
-		if (ret <= 0)
-			return ret < 0 ? -errno : -EIO;
-		done += ret;
-	}
-	return !memcmp(stored, block, sizeof(stored));
 }

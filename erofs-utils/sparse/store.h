@@ -21,7 +21,7 @@ struct sparse_run {
 
 /**
  * struct sparse_store - the image's data: one block after the other, written once
- * @fd: the image, open for reading and writing
+ * @fd: the image, open for writing
  * @start: number of the image's block that the first stored block goes to
  *
  * Stored blocks are numbered from 0.  Runs are written in any order by any thread.
@@ -50,16 +50,5 @@ int sparse_store_write(const struct sparse_store *store,
  * What the disk says to it is what fsync() will say in the end.
  */
 void sparse_store_sync(const struct sparse_store *store, u32 first, u32 end);
-
-/**
- * sparse_store_equal() - compare a block with a stored one
- * @store: as above
- * @index: number of the stored block, which has been written
- * @block: SPARSE_BLOCK_SIZE bytes
- *
- * Return: 1 if they are equal, 0 if not, or a negative errno of reading.
- */
-int sparse_store_equal(const struct sparse_store *store, u32 index,
-		       const u8 *block);
 
 #endif

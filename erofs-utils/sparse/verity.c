@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "verity.h"
+#include "zero.h"
 
 #define DIGESTS_PER_BLOCK	(SPARSE_BLOCK_SIZE / SPARSE_DIGEST_SIZE)
 
@@ -149,4 +150,21 @@ int sparse_verity_end(struct sparse_verity *verity, u64 size,
 	if (size)
 		memcpy(desc.root_hash, verity->block[levels], SPARSE_DIGEST_SIZE);
 	return sparse_hash_data(verity->hash, &desc, sizeof(desc), digest);
+}
+
+int sparse_verity_leaves(struct sparse_verity *verity,
+			 const struct sparse_leaf *leaves, u64 blocks,
+			 u8 digest[SPARSE_DIGEST_SIZE])
+{
+	int err = 0;
+	u64 i;
+
+	sparse_verity_begin(verity);
+	for (i = 0; i < blocks && !err; i++)
+		err = sparse_is_zero(&leaves[i], sizeof(leaves[i])) ?
+			sparse_verity_hole(verity, 1) :
+			sparse_verity_block(verity, leaves[i].digest);
+	if (err)
+		return err;
+	return sparse_verity_end(verity, blocks << SPARSE_BLOCK_BITS, digest);
 }

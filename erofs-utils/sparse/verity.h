@@ -8,6 +8,14 @@
 #define SPARSE_VERITY_LEVELS	8
 
 /**
+ * struct sparse_leaf - what is known of a block of a file
+ * @digest: its SHA-256, or all zero if it holds nothing but zeros
+ */
+struct sparse_leaf {
+	u8 digest[SPARSE_DIGEST_SIZE];
+};
+
+/**
  * struct sparse_verity - the fs-verity digest of a file, computed front to back
  *
  * The Merkle tree is never held: of each level only the block being filled is.
@@ -48,6 +56,19 @@ void sparse_verity_begin(struct sparse_verity *verity);
  */
 int sparse_verity_block(struct sparse_verity *verity,
 			const u8 digest[SPARSE_DIGEST_SIZE]);
+
+/**
+ * sparse_verity_leaves() - the digest of a file of whole blocks
+ * @verity: not begun
+ * @leaves: of each block
+ * @blocks: how many
+ * @digest: where to put the file's, as "fsverity digest" prints it
+ *
+ * Return: 0 or -EIO.
+ */
+int sparse_verity_leaves(struct sparse_verity *verity,
+			 const struct sparse_leaf *leaves, u64 blocks,
+			 u8 digest[SPARSE_DIGEST_SIZE]);
 
 /**
  * sparse_verity_hole() - add blocks of zeros

@@ -40,7 +40,7 @@ static void read_base(const char *path)
 	if (sparse_bases_add(&bases, path))
 		abort();
 	if (!sparse_bases_open(&bases) &&
-	    !sparse_space_add(&space, bases.base[0].fd,
+	    !sparse_space_add(&space, NULL,
 			      bases.base[0].sbi.primarydevice_blocks) &&
 	    !sparse_delta_map(&bases, &space, "f", FILE_SIZE, &map)) {
 		check(&space, map);

@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (!blocks || blocks > BLOCKS)
 		return 0;
 	for (n = 1; n <= DEVICES; n++)
-		if (sparse_space_add(&space, -1, n * 100))
+		if (sparse_space_add(&space, NULL, n * 100))
 			abort();
 	map = sparse_chunkmap_alloc(blocks);
 	if (!map)

@@ -226,8 +226,8 @@ static int of_other_devices(void)
 	struct sparse_chunkmap *map = sparse_chunkmap_alloc(5);
 	u32 out[8];
 
-	need(map && !sparse_space_add(&space, -1, 100));
-	need(!sparse_space_add(&space, -1, 7));
+	need(map && !sparse_space_add(&space, NULL, 100));
+	need(!sparse_space_add(&space, NULL, 7));
 	map->addr[2] = 0x01020304;
 	sparse_chunkmap_set_space(map, &space);
 	expect(!map->space && sparse_chunkmap_words(map) == 1, "no need for it");
@@ -249,8 +249,8 @@ static int from_device_to_device(void)
 	struct sparse_space space = { 0 };
 	struct sparse_chunkmap *map = sparse_chunkmap_alloc(2);
 
-	need(map && !sparse_space_add(&space, -1, 100));
-	need(!sparse_space_add(&space, -1, 7));
+	need(map && !sparse_space_add(&space, NULL, 100));
+	need(!sparse_space_add(&space, NULL, 7));
 	map->addr[0] = space.device[1].first + 6;
 	map->addr[1] = space.device[0].first;
 	map = sparse_chunkmap_shrink(map);
