@@ -18,7 +18,9 @@ int sparse_bases_add(struct sparse_bases *bases, const char *path)
 	if (!base)
 		return -ENOMEM;
 	bases->base = base;
-	base[bases->count++] = (struct sparse_base) { .path = path, .fd = -1 };
+	base[bases->count++] = (struct sparse_base) {
+		.path = path, .fd = -1, .digests = SPARSE_DIGESTS_NONE,
+	};
 	return 0;
 }
 
@@ -80,6 +82,7 @@ static bool is_same(const struct sparse_base *a, const struct sparse_base *b)
 
 int sparse_bases_open(struct sparse_bases *bases)
 {
+	u64 blocks = 0;
 	unsigned int i, n;
 	int err;
 
@@ -94,6 +97,11 @@ int sparse_bases_open(struct sparse_bases *bases)
 			if (is_same(&bases->base[n], &bases->base[i]))
 				return sparse_error(0, "'%s' is a base twice",
 						    bases->base[i].path);
+		/* a gap for each, and room for the image itself: see struct sparse_space */
+		blocks += bases->base[i].sbi.primarydevice_blocks + 1;
+		if (blocks >= UINT32_MAX)
+			return sparse_error(0, "'%s': the bases have more than 16 TiB",
+					    bases->base[i].path);
 	}
 	return 0;
 }
@@ -137,29 +145,62 @@ static int check_base(const struct sparse_base *base)
 	return 0;
 }
 
+/* from what was kept of an earlier reading, if that is good */
+static bool load_base(struct sparse_base *base, struct sparse_packer *packer,
+		      u8 digest[SPARSE_DIGEST_SIZE])
+{
+	u64 blocks = base->sbi.primarydevice_blocks;
+	struct sparse_digests *digests = &base->digests;
+	u8 root[SPARSE_DIGEST_SIZE];
+
+	if (!sparse_digests_load(digests, base->path, &base->st, blocks, root))
+		return false;
+	if (!sparse_verity_leaves(&packer->verity, digests->leaf, blocks, digest) &&
+	    !memcmp(digest, root, sizeof(root)))
+		return true;
+	sparse_digests_exit(digests);
+	return false;
+}
+
+/* Return: 0 or a negative errno, which has been reported. */
+static int read_base(struct sparse_base *base, struct sparse_packer *packer,
+		     u8 digest[SPARSE_DIGEST_SIZE])
+{
+	u64 blocks = base->sbi.primarydevice_blocks;
+	struct sparse_digests *digests = &base->digests;
+	int err, ret;
+
+	err = sparse_digests_start(digests, base->path, &base->st, blocks);
+	if (!err)
+		err = sparse_pack_leaves(packer, base->fd, blocks, digests->leaf);
+	if (!err)
+		err = sparse_verity_leaves(&packer->verity, digests->leaf, blocks, digest);
+	ret = err == -ENOMEM ? 0 : check_base(base);
+	if (err && !ret)
+		ret = sparse_error(err == -ETXTBSY ? -EIO : err,
+				   "could not read '%s'", base->path);
+	return ret;
+}
+
 int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
 		      struct erofs_sb_info *sbi)
 {
 	u8 digest[SPARSE_DIGEST_SIZE];
-	unsigned int i;
+	struct sparse_base *base;
 	int err;
 
-	for (i = 0; i < bases->count; i++) {
-		struct sparse_base *base = &bases->base[i];
-		u64 blocks = base->sbi.primarydevice_blocks;
-
-		base->leaves = calloc(blocks, sizeof(*base->leaves));
-		err = base->leaves ? sparse_pack_base(packer, base->fd, blocks,
-						      base->leaves, digest) : -ENOMEM;
-		if (err == -EFBIG)
-			return sparse_error(0, "'%s': the bases have more than 16 TiB",
-					    base->path);
-		if (err && err != -ENOMEM && check_base(base))
-			return err;
+	for (base = bases->base; base < bases->base + bases->count; base++) {
+		if (!load_base(base, packer, digest)) {
+			err = read_base(base, packer, digest);
+			if (err)
+				return err;
+			sparse_digests_keep(&base->digests, base->path, &base->st, digest);
+		}
+		err = sparse_pack_base(packer, base->digests.leaf,
+				       base->sbi.primarydevice_blocks);
 		if (err)
-			return sparse_error(err == -ETXTBSY ? -EIO : err,
-					    "could not read '%s'", base->path);
-		fill_slot(&sbi->devs[i], base, digest);
+			return sparse_error(err, "could not read '%s'", base->path);
+		fill_slot(&sbi->devs[base - bases->base], base, digest);
 	}
 	return 0;
 }
@@ -183,7 +224,7 @@ void sparse_bases_close(struct sparse_bases *bases)
 			erofs_put_super(&bases->base[i].sbi);
 		if (bases->base[i].fd >= 0)
 			close(bases->base[i].fd);
-		free(bases->base[i].leaves);
+		sparse_digests_exit(&bases->base[i].digests);
 	}
 	free(bases->base);
 }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "erofs/internal.h"
+#include "digests.h"
 #include "pack.h"
 
 /* what a superblock, and 16 bits in a chunk index, can say of devices */
@@ -16,7 +17,7 @@
  * @fd: open for reading
  * @st: what it was when it was opened
  * @sbi: its superblock
- * @leaves: SHA-256 of each of its blocks, all zero for one of zeros
+ * @digests: of its blocks, once they were read
  * @tag: fs-verity digest of its blocks in hexadecimal, once they were read
  */
 struct sparse_base {
@@ -24,7 +25,7 @@ struct sparse_base {
 	int fd;
 	struct stat st;
 	struct erofs_sb_info sbi;
-	struct sparse_leaf *leaves;
+	struct sparse_digests digests;
 	char tag[2 * SPARSE_DIGEST_SIZE + 1];
 };
 

@@ -241,23 +241,25 @@ static int read_leaves(struct sparse_packer *packer, struct sparse_walk *walk,
 	}
 }
 
-int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
-		     struct sparse_leaf *leaves, u8 digest[SPARSE_DIGEST_SIZE])
+int sparse_pack_leaves(struct sparse_packer *packer, int fd, u64 blocks,
+		       struct sparse_leaf *leaves)
 {
 	struct sparse_walk walk = {
 		.fd = fd, .size = blocks << SPARSE_BLOCK_BITS,
 	};
 	int err;
 
-	err = sparse_space_add(&packer->space, leaves, blocks);
-	if (err)
-		return err;
 	err = read_leaves(packer, &walk, leaves);
 	sparse_flight_drop(&packer->flight);
-	if (!err)
-		err = sparse_flight_land(&packer->flight);
-	if (!err)
-		err = sparse_verity_leaves(&packer->verity, leaves, blocks, digest);
+	return err ? err : sparse_flight_land(&packer->flight);
+}
+
+int sparse_pack_base(struct sparse_packer *packer,
+		     const struct sparse_leaf *leaves, u64 blocks)
+{
+	int err;
+
+	err = sparse_space_add(&packer->space, leaves, blocks);
 	if (err)
 		return err;
 	return sparse_known_add(&packer->known, &packer->flight.pool);

@@ -108,19 +108,27 @@ void sparse_packer_finish(struct sparse_packer *packer);
 void sparse_packer_exit(struct sparse_packer *packer);
 
 /**
- * sparse_pack_base() - have blocks of another image referenced, not stored
- * @packer: initialised, without a file yet, with @want_digest and a @shift of 0
+ * sparse_pack_leaves() - digest the blocks of another image
+ * @packer: initialised, without a file yet, with @want_digest
  * @fd: that image, open for reading
  * @blocks: how many it has
- * @leaves: of so many blocks, all zero; to live as long as @packer, which has the digest
- *	of each block that is not zeros put there
- * @digest: where to put the fs-verity digest of so many blocks
+ * @leaves: of each block, all zero; set to the digest of those that are not zeros
  *
- * Return: 0, -ETXTBSY if it has fewer blocks, -EFBIG if there are not so many
- * addresses, or another negative errno.
+ * Return: 0, -ETXTBSY if it has fewer blocks, or another negative errno.
  */
-int sparse_pack_base(struct sparse_packer *packer, int fd, u64 blocks,
-		     struct sparse_leaf *leaves, u8 digest[SPARSE_DIGEST_SIZE]);
+int sparse_pack_leaves(struct sparse_packer *packer, int fd, u64 blocks,
+		       struct sparse_leaf *leaves);
+
+/**
+ * sparse_pack_base() - have blocks of another image referenced, not stored
+ * @packer: initialised, without a file yet, with @want_digest and a @shift of 0
+ * @leaves: the digest of each block, all zero for one of zeros; to live as long as @packer
+ * @blocks: how many it has
+ *
+ * Return: 0, -EFBIG if there are not so many addresses, or another negative errno.
+ */
+int sparse_pack_base(struct sparse_packer *packer,
+		     const struct sparse_leaf *leaves, u64 blocks);
 
 /**
  * sparse_packer_has_room() - whether the image can hold what comes after the data

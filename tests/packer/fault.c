@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,12 @@ int fsync(int fd)
 	return fault("fsync") ? -1 : NEXT(fsync)(fd);
 }
 
+static bool no_tmpfile(int flags)
+{
+	errno = EOPNOTSUPP;
+	return (flags & O_TMPFILE) == O_TMPFILE && getenv("FAULT_NO_TMPFILE");
+}
+
 int open64(const char *path, int flags, ...)
 {
 	va_list args;
@@ -126,6 +133,8 @@ int open64(const char *path, int flags, ...)
 	va_start(args, flags);
 	mode = va_arg(args, mode_t);
 	va_end(args);
+	if (no_tmpfile(flags))
+		return -1;
 	return fault("open") ? -1 : NEXT(open64)(path, flags, mode);
 }
 
@@ -137,10 +146,8 @@ int openat64(int dirfd, const char *path, int flags, ...)
 	va_start(args, flags);
 	mode = va_arg(args, mode_t);
 	va_end(args);
-	if ((flags & O_TMPFILE) == O_TMPFILE && getenv("FAULT_NO_TMPFILE")) {
-		errno = EOPNOTSUPP;
+	if (no_tmpfile(flags))
 		return -1;
-	}
 	if ((flags & O_EXCL) && fault("create"))
 		return -1;
 	return NEXT(openat64)(dirfd, path, flags, mode);

@@ -318,10 +318,16 @@ static int without_digests(void)
 	return 0;
 }
 
-static struct sparse_leaf *clean_leaves(void)
+static int pack_base(struct sparse_packer *packer, int fd, u64 blocks,
+		     u8 digest[SPARSE_DIGEST_SIZE])
 {
+	int err;
+
 	memset(leaves, 0, sizeof(leaves));
-	return leaves;
+	err = sparse_pack_leaves(packer, fd, blocks, leaves);
+	if (!err)
+		err = sparse_verity_leaves(&packer->verity, leaves, blocks, digest);
+	return err ? err : sparse_pack_base(packer, leaves, blocks);
 }
 
 /* what another image has is found there; the rest is stored */
@@ -335,7 +341,7 @@ static int on_a_base(void)
 	u64 n;
 
 	need(map && !sparse_packer_init(&packer, image, START));
-	need(!sparse_pack_base(&packer, base, BLOCKS, clean_leaves(), digest));
+	need(!pack_base(&packer, base, BLOCKS, digest));
 	if (check_digest(&packer, sizeof(content), digest))
 		return 1;
 	expect(!packer.counts.blocks && !packer.counts.stored, "the base counts");
@@ -373,11 +379,11 @@ static int base_is_cut_short(void)
 
 	need(!sparse_packer_init(&packer, image, START));
 	need(pwrite(base, "x", 1, sizeof(content) - 1) == 1);
-	ret = sparse_pack_base(&packer, base, BLOCKS + 1, clean_leaves(), digest);
+	ret = pack_base(&packer, base, BLOCKS + 1, digest);
 	expect(!ret, "a hole at the end: %d", ret);
 	need(!ftruncate(base, 5000));
 	need(pwrite(base, "x", 1, 5000) == 1);
-	ret = sparse_pack_base(&packer, base, BLOCKS, clean_leaves(), digest);
+	ret = pack_base(&packer, base, BLOCKS, digest);
 	expect(ret == -ETXTBSY, "%d", ret);
 	close(base);
 	close(image);
@@ -398,7 +404,7 @@ static int base_that_repeats(void)
 		need(pwrite(base, i % 2 ? "odd" : "two", 3,
 			    i * SPARSE_BLOCK_SIZE) == 3);
 	need(!ftruncate(base, i * SPARSE_BLOCK_SIZE));
-	need(!sparse_pack_base(&packer, base, i, clean_leaves(), digest));
+	need(!pack_base(&packer, base, i, digest));
 	need(!pack_file(&packer, base, 2 * SPARSE_BLOCK_SIZE, map, digest));
 	expect(packer.counts.base == 2, "%llu in the base",
 	       (unsigned long long)packer.counts.base);
