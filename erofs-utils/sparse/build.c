@@ -17,14 +17,6 @@
 #include "state.h"
 #include "tree.h"
 
-/*
- * Stock writes "sha256:" before the SHA-256 of a file's content.  An fs-verity
- * digest is also the SHA-256 of 256 bytes that somebody may put into a file: under
- * stock's label that file would pass for this one.
- */
-#define FINGERPRINT_LABEL	"fsverity-sha256:"
-#define LABEL_SIZE		(sizeof(FINGERPRINT_LABEL) - 1)
-
 /**
  * struct packed - what is known of a file once its data is packed
  * @core: it was an ELF core
@@ -211,10 +203,9 @@ static int pack_data(struct erofs_sparse *sparse, struct sparse_packer *packer,
 static int set_fingerprint(struct erofs_inode *inode,
 			   const u8 digest[SPARSE_DIGEST_SIZE])
 {
-	u8 value[LABEL_SIZE + SPARSE_DIGEST_SIZE];
+	u8 value[SPARSE_FINGERPRINT_SIZE];
 
-	memcpy(value, FINGERPRINT_LABEL, LABEL_SIZE);
-	memcpy(value + LABEL_SIZE, digest, SPARSE_DIGEST_SIZE);
+	sparse_verity_fingerprint(digest, value);
 	return erofs_setxattr(inode, inode->sbi->ishare_xattr_prefix_id, "",
 			      value, sizeof(value));
 }

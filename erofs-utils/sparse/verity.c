@@ -152,19 +152,37 @@ int sparse_verity_end(struct sparse_verity *verity, u64 size,
 	return sparse_hash_data(verity->hash, &desc, sizeof(desc), digest);
 }
 
-int sparse_verity_leaves(struct sparse_verity *verity,
-			 const struct sparse_leaf *leaves, u64 blocks,
-			 u8 digest[SPARSE_DIGEST_SIZE])
+int sparse_verity_add(struct sparse_verity *verity, const struct sparse_leaf *leaves,
+		      u64 blocks)
 {
 	int err = 0;
 	u64 i;
 
-	sparse_verity_begin(verity);
 	for (i = 0; i < blocks && !err; i++)
 		err = sparse_is_zero(&leaves[i], sizeof(leaves[i])) ?
 			sparse_verity_hole(verity, 1) :
 			sparse_verity_block(verity, leaves[i].digest);
+	return err;
+}
+
+int sparse_verity_leaves(struct sparse_verity *verity,
+			 const struct sparse_leaf *leaves, u64 blocks,
+			 u8 digest[SPARSE_DIGEST_SIZE])
+{
+	int err;
+
+	sparse_verity_begin(verity);
+	err = sparse_verity_add(verity, leaves, blocks);
 	if (err)
 		return err;
 	return sparse_verity_end(verity, blocks << SPARSE_BLOCK_BITS, digest);
+}
+
+void sparse_verity_fingerprint(const u8 digest[SPARSE_DIGEST_SIZE],
+			       u8 value[SPARSE_FINGERPRINT_SIZE])
+{
+	const size_t len = sizeof(SPARSE_FINGERPRINT_LABEL) - 1;
+
+	memcpy(value, SPARSE_FINGERPRINT_LABEL, len);
+	memcpy(value + len, digest, SPARSE_DIGEST_SIZE);
 }

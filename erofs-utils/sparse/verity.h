@@ -4,6 +4,16 @@
 
 #include "hash.h"
 
+/*
+ * What a fingerprint is: a label and an fs-verity digest.  Stock writes "sha256:" before
+ * the SHA-256 of a file's content.  An fs-verity digest is also the SHA-256 of 256 bytes
+ * that somebody may put into a file: under stock's label that file would pass for this
+ * one.
+ */
+#define SPARSE_FINGERPRINT_LABEL	"fsverity-sha256:"
+#define SPARSE_FINGERPRINT_SIZE		\
+	(sizeof(SPARSE_FINGERPRINT_LABEL) - 1 + SPARSE_DIGEST_SIZE)
+
 /* enough for 2^63 bytes in blocks of 4 KiB with 128 digests a block */
 #define SPARSE_VERITY_LEVELS	8
 
@@ -58,6 +68,17 @@ int sparse_verity_block(struct sparse_verity *verity,
 			const u8 digest[SPARSE_DIGEST_SIZE]);
 
 /**
+ * sparse_verity_add() - add the file's next blocks
+ * @verity: begun
+ * @leaves: of each of them
+ * @blocks: how many
+ *
+ * Return: 0 or -EIO.
+ */
+int sparse_verity_add(struct sparse_verity *verity, const struct sparse_leaf *leaves,
+		      u64 blocks);
+
+/**
  * sparse_verity_leaves() - the digest of a file of whole blocks
  * @verity: not begun
  * @leaves: of each block
@@ -89,5 +110,9 @@ int sparse_verity_hole(struct sparse_verity *verity, u64 blocks);
  */
 int sparse_verity_end(struct sparse_verity *verity, u64 size,
 		      u8 digest[SPARSE_DIGEST_SIZE]);
+
+/** sparse_verity_fingerprint() - write a digest as the value of the xattr */
+void sparse_verity_fingerprint(const u8 digest[SPARSE_DIGEST_SIZE],
+			       u8 value[SPARSE_FINGERPRINT_SIZE]);
 
 #endif
