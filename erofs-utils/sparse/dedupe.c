@@ -7,6 +7,9 @@
 
 #define FIRST_ROOM	4096
 
+/* so many buckets before it is divided, the processor gets what is in it */
+#define AHEAD		16
+
 int sparse_dedupe_init(struct sparse_dedupe *dedupe)
 {
 	*dedupe = (struct sparse_dedupe) {
@@ -93,6 +96,9 @@ static int add_bucket(struct sparse_dedupe *dedupe)
 		stored->next = *to;
 		*to = next;
 	}
+	next = dedupe->bucket[(number + AHEAD) & (dedupe->mask >> 1)];
+	if (next)
+		__builtin_prefetch(&dedupe->stored[next - 1]);
 	return 0;
 }
 
