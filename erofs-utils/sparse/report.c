@@ -10,6 +10,9 @@
 #include "report.h"
 #include "text.h"
 
+/* of what the names in it mean: another one if one of them is no longer what it was */
+#define REPORT_VERSION	1
+
 #define SIGNATURE	"{\n  \"made by\": \"mkfs.erofs"
 
 static const struct sparse_signature report_signature = {
@@ -18,13 +21,15 @@ static const struct sparse_signature report_signature = {
 
 int sparse_report_open(struct sparse_report *report, const char *path)
 {
-	int err;
+	int err = 0;
 
-	err = sparse_output_find(&report->out, path, &report_signature);
+	report->to_stdout = !strcmp(path, "-");
+	if (!report->to_stdout)
+		err = sparse_output_find(&report->out, path, &report_signature);
 	if (err)
 		return err;
 	/* better now than after an hour's work */
-	if (faccessat(report->out.dirfd, ".", W_OK, AT_EACCESS))
+	if (!report->to_stdout && faccessat(report->out.dirfd, ".", W_OK, AT_EACCESS))
 		return -errno;
 	report->stream = open_memstream(&report->files, &report->length);
 	return report->stream ? 0 : -ENOMEM;
@@ -91,7 +96,8 @@ void sparse_report_file(struct sparse_report *report,
 static void put_report(FILE *f, const struct sparse_report *report,
 		       const struct sparse_summary *summary)
 {
-	fprintf(f, SIGNATURE " %s\",\n  \"image\": ", summary->version);
+	fprintf(f, SIGNATURE " %s\",\n  \"version\": %d,\n  \"image\": ",
+		summary->version, REPORT_VERSION);
 	put_string(f, summary->path);
 	fprintf(f, ",\n  \"uuid\": \"%s\",\n  \"size\": %llu,\n  \"seconds\": %.3f,\n",
 		summary->uuid, (unsigned long long)summary->image,
@@ -136,11 +142,12 @@ int sparse_report_write(struct sparse_report *report,
 		put_report(f, report, summary);
 	if (fclose(f) && !err)
 		err = -ENOMEM;
-	if (!err)
+	if (!err && !report->to_stdout)
 		err = sparse_output_open(&report->out);
 	if (!err)
-		err = write_fully(report->out.fd, text, len);
-	if (!err)
+		err = write_fully(report->to_stdout ? STDOUT_FILENO : report->out.fd,
+				  text, len);
+	if (!err && !report->to_stdout)
 		err = sparse_output_sync(&report->out, mode);
 	free(text);
 	return err;

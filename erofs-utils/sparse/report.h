@@ -7,11 +7,13 @@
 
 /**
  * struct sparse_report - what a run did, as JSON
+ * @to_stdout: that is where it goes, once the image has its name: nothing else is there
  *
  * Names in it are what they are in the image.  A byte that is not a part of UTF-8 is
  * written as a lone surrogate, U+DC80 to U+DCFF, as Python does and undoes it.
  */
 struct sparse_report {
+	bool to_stdout;
 	/* private */
 	struct sparse_output out;
 	FILE *stream;
@@ -45,7 +47,7 @@ struct sparse_file_summary {
 /**
  * sparse_report_open() - look at where the report is to go
  * @report: SPARSE_REPORT_NONE; to be closed after any result
- * @path: its name
+ * @path: its name, or "-" for standard output
  *
  * Return: 0 or a negative errno; see sparse_output_find().
  */
@@ -60,7 +62,7 @@ void sparse_report_file(struct sparse_report *report,
 			const struct sparse_file_summary *file);
 
 /**
- * sparse_report_write() - write the report to disk, still without its name
+ * sparse_report_write() - write the report, to disk still without its name
  * @report: open
  * @summary: of all files
  * @mode: permissions, see sparse_output_sync()

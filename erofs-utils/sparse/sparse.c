@@ -259,6 +259,8 @@ static int find_report(struct erofs_sparse *sparse)
 				    path);
 	if (err)
 		return sparse_error(err, "could not create '%s'", path);
+	if (sparse->report.to_stdout)
+		return 0;
 	if (sparse_output_is_same(&sparse->report.out, &sparse->out))
 		return sparse_error(0, "'%s' is to be the report, and is the image",
 				    path);
@@ -361,9 +363,16 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 	return err;
 }
 
+static int write_report(struct erofs_sparse *sparse)
+{
+	int err = sparse_report_write(&sparse->report, &sparse->summary, sparse->mode);
+
+	return err ? sparse_error(err, "could not write '%s'", sparse->report_path) : 0;
+}
+
 static int commit_files(struct erofs_sparse *sparse)
 {
-	bool reports = sparse->report_path;
+	bool to_file = sparse->report_path && !sparse->report.to_stdout;
 	const char *failed;
 	int err;
 
@@ -371,18 +380,16 @@ static int commit_files(struct erofs_sparse *sparse)
 	sparse->summary.seconds = sparse_progress_stop(&sparse->progress);
 	if (err)
 		return sparse_error(err, "could not write '%s'", sparse->image);
-	if (reports)
-		err = sparse_report_write(&sparse->report, &sparse->summary,
-					  sparse->mode);
+	if (to_file)
+		err = write_report(sparse);
 	if (err)
-		return sparse_error(err, "could not write '%s'",
-				    sparse->report_path);
+		return err;
 	err = sparse_output_commit(&sparse->out,
-				   reports ? &sparse->report.out : NULL,
+				   to_file ? &sparse->report.out : NULL,
 				   &failed);
 	if (err)
 		return sparse_error(err, "could not write '%s'", failed);
-	return 0;
+	return sparse->report.to_stdout ? write_report(sparse) : 0;
 }
 
 static int commit(struct erofs_sparse *sparse, struct erofs_sb_info *sbi)
@@ -398,7 +405,7 @@ static int commit(struct erofs_sparse *sparse, struct erofs_sb_info *sbi)
 	summary->bases = sparse->bases.count;
 	summary->image = erofs_pos(sbi, sbi->primarydevice_blocks);
 	err = commit_files(sparse);
-	if (!err && !sparse->quiet)
+	if (!err && !sparse->quiet && !sparse->report.to_stdout)
 		sparse_summary_print(stdout, summary);
 	return sparse_reported(sparse, err);
 }

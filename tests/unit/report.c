@@ -52,6 +52,7 @@ static int complete(void)
 	static const char want[] =
 "{\n"
 "  \"made by\": \"mkfs.erofs 1.9.4\",\n"
+"  \"version\": 1,\n"
 "  \"image\": \"an \\\"image\\\"\",\n"
 "  \"uuid\": \"\",\n"
 "  \"size\": 16384,\n"
