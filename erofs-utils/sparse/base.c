@@ -195,6 +195,8 @@ int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
 			if (err)
 				return err;
 			sparse_digests_keep(&base->digests, base->path, &base->st, digest);
+		} else if (packer->progress) {
+			packer->progress(packer->progress_arg, base->digests.blocks);
 		}
 		err = sparse_pack_base(packer, base->digests.leaf,
 				       base->sbi.primarydevice_blocks);

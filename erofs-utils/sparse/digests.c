@@ -188,6 +188,9 @@ void sparse_digests_keep(struct sparse_digests *digests, const char *path,
 		/* who was faster has the name */
 		linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
 	free(name);
+	/* there may be many bases */
+	close(digests->fd);
+	digests->fd = -1;
 }
 
 void sparse_digests_exit(struct sparse_digests *digests)
