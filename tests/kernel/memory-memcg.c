@@ -241,6 +241,20 @@ int memcg_min(void)
 	return 0;
 }
 
+/*
+ * What is protected as far as can be is given before somebody has to die.  How much of it
+ * is kept from the greedy who have pages of files to lose is up to the kernel: all of it on
+ * Linux 6.12, and on 7 what comes of it.
+ */
+int memcg_low(void)
+{
+	long lost, faults;
+
+	expect_ok(lost_to_greedy(CALM "/memory.low", keep_much, false, &lost, &faults));
+	expect(lost > MB && faults > 0, "%ld bytes are lost, %ld faults", lost, faults);
+	return 0;
+}
+
 /* what nobody uses just now is given back when it is asked for, mapped or not */
 int memcg_reclaim(void)
 {

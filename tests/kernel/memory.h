@@ -40,8 +40,12 @@ int any_block_ends(void);
 /* memory-memcg.c */
 int memcg_high(void);
 int memcg_min(void);
+int memcg_low(void);
 int memcg_reclaim(void);
 int memcg_reclaim_of_locked(void);
 int memcg_removed(void);
+
+/* memory-damon.c */
+int damon_pageout(void);
 
 #endif	/* MEMORY_H */
