@@ -171,7 +171,7 @@ host_cpu() {
 # patience LINE - print how many times as long as on Debian's kernel everything may take
 patience() {
 	case $1 in
-	*-debug) echo 6 ;;
+	*-debug|*-rmap) echo 6 ;;
 	*-kcsan) echo 4 ;;
 	*-*) echo 2 ;;
 	*) echo 1 ;;
