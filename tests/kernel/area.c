@@ -479,7 +479,7 @@ static int run_case(const struct area_case *c, const struct backing *backing)
 	if (!pid) {
 		int ret;
 
-		alarm(SECONDS);
+		alarm(SECONDS * patience());
 		a.p = address(&a, backing);
 		a.p = area_map(&a, c->prot ? c->prot : PROT_READ | PROT_WRITE,
 			       MAP_FIXED | (c->flags ? c->flags : MAP_PRIVATE));
@@ -618,6 +618,7 @@ void area_arguments(int argc, char **argv)
 	}
 	if (!only || argc - at != 2)
 		usage(argv[0]);
+	file.fixed = file.chunks && !mm_knows_who_maps();
 	file.active = !off && !file.stock;
 	if (off && write_string(SWITCH, "N"))
 		errx(1, "cannot write %s", SWITCH);

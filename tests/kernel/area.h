@@ -28,6 +28,7 @@ struct file_under_test {
 	bool active;		/* holes are served by the zero page */
 	bool stock;		/* the module is not ours */
 	bool chunks;		/* data is that of the device: what the file caches is not used */
+	bool fixed;		/* ... and cannot be moved while it is mapped */
 	bool huge;		/* and those as large as a page table by a huge one */
 	bool brief;		/* all cases are AREA_ONCE */
 	int member;		/* another file that shares all pages of data, or -1 */

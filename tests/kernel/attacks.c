@@ -194,7 +194,7 @@ static int errors_end_a_populate(void)
 	expect(!run("echo 0 $(blockdev --getsz /dev/mapper/bad) error >/tmp/bad; "
 		    "dmsetup suspend bad && dmsetup reload bad /tmp/bad && dmsetup resume bad"),
 	       "dmsetup");
-	alarm(60);
+	alarm(60 * patience());
 	for (i = 0; i < 3; i++) {
 		char *p = mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE, fd, i << 20);
 
@@ -374,8 +374,7 @@ static int eviction_below_a_read(void)
 	pid = fork();
 	if (!pid)
 		read_where_others_are_evicted();
-	/* a kernel that watches is slow */
-	most = access("/sys/kernel/debug/kmemleak", F_OK) ? 600 : 6000;
+	most = 600 * patience();
 	for (i = 0; i < most && !waitpid(pid, &status, WNOHANG); i++)
 		usleep(100000);
 	expect(i < most, "the read does not end");

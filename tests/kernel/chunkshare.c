@@ -132,9 +132,6 @@ static int expect_chunks_shared(struct map a, const char *name_a, struct map b,
 	return 0;
 }
 
-/* on a kernel with the series rmap-7 nothing of ours unmaps pages, nor counts that */
-static bool mm_knows_who_maps;
-
 /* a file in sysfs of the one mount there is; a case that asks for each page has it open */
 static int open_counter(const char *name)
 {
@@ -243,7 +240,7 @@ static int memory_is_that_of_chunks(void)
 	/* exactly: no chunk twice, and none that no file has */
 	expect(counter("cached_bytes") == chunks * 1024, "cached_bytes is %ld",
 	       counter("cached_bytes"));
-	expect(mm_knows_who_maps || !counter("regions_unmapped"), "regions_unmapped is %ld",
+	expect(mm_knows_who_maps() || !counter("regions_unmapped"), "regions_unmapped is %ld",
 	       counter("regions_unmapped"));
 	return 0;
 }
@@ -362,7 +359,7 @@ static int touch_last_pages(const char *name)
 		if ((uintptr_t)(b.p + at + page) / page % 32)
 			continue;
 		expect(!write_string("/proc/sys/vm/drop_caches", "1"), "drop_caches");
-		alarm(20);
+		alarm(20 * patience());
 		(void)*(volatile char *)(b.p + at);
 		alarm(0);
 	}
@@ -586,7 +583,7 @@ static int pressure_unmaps(void)
 	data_pages(a, &after);
 	printf("# %zu of %zu pages stay mapped\n", after, before);
 	expect(after < before / 2, "%zu of %zu pages stay mapped", after, before);
-	expect(mm_knows_who_maps || counter("regions_unmapped") > 0, "regions_unmapped is %ld",
+	expect(mm_knows_who_maps() || counter("regions_unmapped") > 0, "regions_unmapped is %ld",
 	       counter("regions_unmapped"));
 	data_pages(b, &locked);
 	expect(locked == b.size / page, "%zu of %zu locked pages", locked, b.size / page);
@@ -806,6 +803,5 @@ static const struct sharing_case cases[] = {
 int main(int argc, char **argv)
 {
 	sharing_skip = "no fsoffset= on this kernel";
-	mm_knows_who_maps = !system("grep -q ' rmap_walk_file_range$' /proc/kallsyms");
 	return sharing_main(argc, argv, cases, sizeof(cases) / sizeof(*cases));
 }

@@ -115,7 +115,7 @@ static int run_combination(void)
 	struct scene s = { .fault = c->fault, .mode = c->mode };
 	int ret;
 
-	alarm(SECONDS);
+	alarm(SECONDS * patience());
 	atexit(undo);
 	ret = c->fault ? play(&s) : c->run(c->mode);
 	undo();

@@ -242,6 +242,20 @@ int run_in_cgroup(const char *dir, int (*call)(void))
 	return status;
 }
 
+unsigned int patience(void)
+{
+	return access("/sys/kernel/debug/kmemleak", F_OK) ? 1 : 10;
+}
+
+bool mm_knows_who_maps(void)
+{
+	static int knows = -1;
+
+	if (knows < 0)
+		knows = !system("grep -q ' rmap_walk_file_range$' /proc/kallsyms");
+	return knows;
+}
+
 int read_by_ring(int fd, void *buf, size_t len, off_t at, unsigned int setup,
 		 unsigned int flags)
 {

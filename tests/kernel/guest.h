@@ -73,6 +73,15 @@ int write_number(const char *path, long value);
 int swap_on(unsigned int mb);
 int swap_off(void);
 
+/* how many times as long everything may take: a kernel that watches is slow */
+unsigned int patience(void);
+
+/*
+ * can mm tell who maps a page of a device's cache?  It can on a kernel with the series rmap-7,
+ * where nothing of ours unmaps pages, nor counts that
+ */
+bool mm_knows_who_maps(void);
+
 /* run @call in a process that is in the cgroup @dir; its status as of waitpid() */
 int run_in_cgroup(const char *dir, int (*call)(void));
 

@@ -412,7 +412,7 @@ int main(int argc, char **argv)
 		return content_make(argv[2]);
 	parse(argc, argv);
 	/* a kernel that watches is slow */
-	watched = !access("/sys/kernel/debug/kmemleak", F_OK);
+	watched = patience() > 1;
 	if (watched)
 		hang *= 6;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,

@@ -79,7 +79,7 @@ static int wait_for_damon(const char *p, const char *hole)
 	expect(i < TRIES, "DAMON has tried %ld of %ld bytes", tried(), all);
 	left = mapped(p, MEMORY_DATA);
 	/* pages that chunks share are the device's, and MADV_PAGEOUT leaves them alone */
-	expect(file.chunks ? left == MEMORY_DATA : left < MEMORY_DATA / 10,
+	expect(file.fixed ? left == MEMORY_DATA : left < MEMORY_DATA / 10,
 	       "%zu of %d pages are mapped", left, MEMORY_DATA);
 	expect(maps_zero_page(hole), "the hole maps something else");
 	return 0;

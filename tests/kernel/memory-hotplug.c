@@ -125,7 +125,7 @@ int movable_block_goes(void)
 	expect_ok(memory_same(p, memory_data, MEMORY_DATA));
 	expect_ok(memory_same(q, memory_hole, MEMORY_HOLE));
 	there = in_block(p, MEMORY_DATA, block);
-	expect(file.chunks ? !there : there > MEMORY_DATA / 2,
+	expect(file.fixed ? !there : there > MEMORY_DATA / 2,
 	       "%zu pages of data in the movable block", there);
 	for (i = 0; i < MEMORY_HOLE; i += 2)
 		q[i * file.page] = 1;

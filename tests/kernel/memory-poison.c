@@ -232,7 +232,7 @@ static int data_fails(int (*fail)(char *p, uint64_t frame), bool hard)
 	expect((frame == others) == (file.chunks || memory_shared), "the page is %sshared",
 	       frame == others ? "" : "not ");
 	err = fail(p, frame);
-	if (file.chunks)
+	if (file.fixed)
 		expect_ok(stays_while_mapped(p, frame, &o, err, hard));
 	else
 		expect_ok(goes_at_once(p, frame, &o, err));

@@ -117,7 +117,7 @@ static int run_case(const struct memory_case *c)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		alarm(SECONDS);
+		alarm(SECONDS * patience());
 		ret = c->run();
 		if (ret == KTAP_SKIP)
 			printf("# skip: %s\n", ktap_skip_reason);

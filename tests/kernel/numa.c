@@ -44,7 +44,7 @@ static enum kind kind_of(const struct area *a, size_t i)
 	if (maps_zero_page(p))
 		return ZERO;
 	/* what the file caches is movable; what the device of a chunk caches is not */
-	if (file.chunks && !area_written(a, i) && !file.is_hole[a->index + i])
+	if (file.fixed && !area_written(a, i) && !file.is_hole[a->index + i])
 		return FIXED;
 	return MOVABLE;
 }

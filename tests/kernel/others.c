@@ -342,7 +342,7 @@ static int uffd_wp_locked(struct area *a)
 	expect(fd >= 0, "userfaultfd: %s", strerror(errno));
 	if (a->special)
 		return refused(fd, a);
-	alarm(20);	/* a fault that loops ends here */
+	alarm(20 * patience());	/* a fault that loops ends here */
 	expect(!mlock2(a->p, a->nr * file.page, MLOCK_ONFAULT), "mlock2");
 	expect(!uffd_register(fd, a, UFFDIO_REGISTER_MODE_WP), "register");
 	expect(!uffd_protect(fd, a, true), "protect");

@@ -493,7 +493,7 @@ static int uffd_wp_marker_does_not_loop(void)
 		.range = reg.range, .mode = UFFDIO_WRITEPROTECT_MODE_WP,
 	};
 	expect(!ioctl(uffd, UFFDIO_WRITEPROTECT, &wp), "UFFDIO_WRITEPROTECT");
-	alarm(20);	/* a loop would last for ever */
+	alarm(20 * patience());	/* a loop would last for ever */
 	before = allocated();
 	for (i = 0; i < 64; i++)
 		expect(!*(volatile char *)(p + (hole + i) * page), "page %zu", i);
