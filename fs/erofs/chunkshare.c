@@ -254,7 +254,7 @@ void erofs_chunk_init_inode(struct inode *inode)
  * @run: data; in: in @run->chunk the place as the chunk index has it; out: there as well
  *	the cache and its pages, of which there may be fewer than are in @run now
  *
- * Return: 0, or -ENODEV.
+ * Return: 0, or -EIO if there is no such device.
  */
 int erofs_chunk_locate(struct inode *inode, struct erofs_run *run)
 {
@@ -264,7 +264,7 @@ int erofs_chunk_locate(struct inode *inode, struct erofs_run *run)
 	unsigned int i;
 
 	if (chunk->device_id >= cs->nr_devices)
-		return -ENODEV;
+		return -EIO;
 	chunk->page = chunk->pos >> PAGE_SHIFT;
 	chunk->nr = run->end - run->first;
 	device = &cs->device[chunk->device_id];

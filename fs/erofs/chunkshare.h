@@ -119,7 +119,6 @@ bool erofs_chunk_failed(struct folio *folio, pgoff_t page);
 bool erofs_chunk_drop_failed(struct folio *folio, pgoff_t page);
 struct folio *erofs_chunk_read_folio(struct file *file,
 				     const struct erofs_chunk_run *run);
-bool erofs_chunk_unreadable(struct file *file, const struct erofs_chunk_run *run);
 void erofs_chunk_wait(struct file *file, pgoff_t index);
 ssize_t erofs_chunk_read(struct kiocb *iocb, struct iov_iter *to);
 int erofs_chunk_fadvise(struct file *file, loff_t pos, loff_t len, int advice);

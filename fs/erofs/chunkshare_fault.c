@@ -3,6 +3,7 @@
  * Faults on data of shared files: pages of the device's cache are mapped.
  */
 #include <linux/mm.h>
+#include <linux/oom.h>
 #include <linux/userfaultfd_k.h>
 #include "compat.h"
 #include "chunkshare.h"
@@ -42,9 +43,6 @@ static vm_fault_t erofs_chunk_fault_read(struct vm_fault *vmf, const struct erof
 	vm_fault_t major;
 
 	*foliop = NULL;
-	/* mlock() begins anew for ever while a fault gives up its lock: not for an error */
-	if (IS_ERR(folio) && erofs_chunk_unreadable(file, run))
-		return VM_FAULT_SIGBUS;
 	major = erofs_readahead_fault(vmf, folio);
 	if (major & VM_FAULT_RETRY) {
 		if (!IS_ERR(folio))
@@ -122,6 +120,12 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf, const struct erofs_chunk_run 
 	ret = erofs_chunk_fault_lock(vmf, run, &folio);
 	if (ret)
 		return major | ret;
+	/* the core asks before it maps what it is given */
+	if (!(vmf->vma->vm_flags & VM_SHARED) && check_stable_address_space(vmf->vma->vm_mm)) {
+		folio_unlock(folio);
+		folio_put(folio);
+		return major | VM_FAULT_SIGBUS;
+	}
 	vmf->page = folio_file_page(folio, run->page);
 	if (PageHWPoison(vmf->page)) {
 		/* somebody maps it; the core would unmap it, and drop the folio */

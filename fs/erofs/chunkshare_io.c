@@ -304,23 +304,6 @@ struct folio *erofs_chunk_read_folio(struct file *file,
 }
 
 /**
- * erofs_chunk_unreadable - is there no device where a chunk is said to be?
- * @file: a shared file
- * @run: where its page is
- *
- * Context: does not sleep on I/O.
- */
-bool erofs_chunk_unreadable(struct file *file, const struct erofs_chunk_run *run)
-{
-	struct erofs_map_dev dev = {
-		.m_deviceid = run->device_id,
-		.m_pa = run->pos,
-	};
-
-	return erofs_map_dev(file_inode(file)->i_sb, &dev);
-}
-
-/**
  * erofs_chunk_wait - have a page of a file in the cache, or its error known
  * @file: a shared file
  * @index: the page; nothing is done if it is none that is shared

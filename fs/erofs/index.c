@@ -101,7 +101,8 @@ static unsigned int erofs_holes_after(struct inode *inode, unsigned int unit,
 	unsigned int i;
 
 	if (unit == EROFS_BLOCK_MAP_ENTRY_SIZE) {
-		const void *data = memchr_inv(entry, 0xff, nr * unit);
+		/* it is one, whatever it has become since it was looked at */
+		const void *data = memchr_inv(entry + unit, 0xff, (nr - 1) * unit);
 
 		return data ? (data - entry) / unit : nr;
 	}

@@ -5,6 +5,7 @@
  * are in the same table, and are filled under the lock that is held for the first.
  */
 #include <linux/mm.h>
+#include <linux/oom.h>
 #include <linux/version.h>
 #include "zeropage.h"
 
@@ -13,7 +14,7 @@
 #endif
 
 struct erofs_zeropage_fill {
-	struct mm_struct *mm;
+	struct vm_area_struct *vma;
 	unsigned long nr;
 	pte_t entry;	/* the same for all: where zero pages have colours, any will do */
 };
@@ -21,11 +22,15 @@ struct erofs_zeropage_fill {
 static int erofs_zeropage_fill(pte_t *ptep, unsigned long addr, void *data)
 {
 	struct erofs_zeropage_fill *fill = data;
+	struct mm_struct *mm = fill->vma->vm_mm;
 	unsigned long i;
 
+	/* a private copy may have been here that was taken from who is killed for memory */
+	if (!(fill->vma->vm_flags & VM_SHARED) && check_stable_address_space(mm))
+		return -EFAULT;
 	for (i = 0; i < fill->nr; ++i, ++ptep, addr += PAGE_SIZE)
 		if (pte_none(ptep_get(ptep)))
-			set_pte_at(fill->mm, addr, ptep, fill->entry);
+			set_pte_at(mm, addr, ptep, fill->entry);
 	return 0;
 }
 
@@ -38,22 +43,24 @@ static int erofs_zeropage_fill(pte_t *ptep, unsigned long addr, void *data)
  * Entries that are not empty stay.  The caller has asked whether the VMA may have the zero
  * page.
  *
- * Return: VM_FAULT_NOPAGE, also if a huge page was there first, or VM_FAULT_OOM.
+ * Return: VM_FAULT_NOPAGE, also if a huge page was there first; VM_FAULT_OOM; or
+ * VM_FAULT_SIGBUS if the OOM killer takes the memory of the process.
  */
 vm_fault_t vmf_insert_zero_pages(struct vm_fault *vmf, unsigned long addr, unsigned long nr)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct erofs_zeropage_fill fill = {
-		.mm = vma->vm_mm,
+		.vma = vma,
 		.nr = nr,
 		.entry = pte_mkspecial(pfn_pte(zero_pfn(vmf->address), vma->vm_page_prot)),
 	};
-
 	int err;
 
 	/* apply_to_page_range() would not cope with a huge page */
 	if (!erofs_install_page_table(vmf))
 		return VM_FAULT_NOPAGE;
 	err = apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, erofs_zeropage_fill, &fill);
+	if (err == -EFAULT)
+		return VM_FAULT_SIGBUS;
 	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
 }

@@ -74,8 +74,9 @@ bool erofs_zeropage_wanted(struct vm_fault *vmf)
  * erofs_install_page_table - see to it that there is one for a fault
  * @vmf: the fault, below ->fault
  *
- * With a page table in place nobody maps a huge page there any more, and it stays
- * as long as the VMA is held.
+ * With a page table in place nobody maps a huge page there any more.  It may go again as
+ * long as it is empty: MADV_DONTNEED gives it back (Linux 7), and so does who collapses pages
+ * of the file.
  *
  * Return: false if a huge page was there first, and the fault has to be repeated.
  */
@@ -178,22 +179,59 @@ static void erofs_fault_window(struct vm_fault *vmf, struct erofs_run *run)
 	run->anywhere = false;
 }
 
+static void erofs_read_page(struct file *file, pgoff_t index)
+{
+	struct folio *folio;
+
+	/* who comes back has the error */
+	if (erofs_wait_killable(file->f_mapping, index))
+		return;
+	folio = read_mapping_folio(file->f_mapping, index, file);
+	if (!IS_ERR(folio))
+		folio_put(folio);
+}
+
+/**
+ * erofs_alone_fault - have the page of a fault cached alone, if nothing is cached there
+ * @vmf: the fault
+ *
+ * The lock that the fault holds is given up, if it may be repeated: who reads ahead may have
+ * the page locked, and wait for a device.
+ *
+ * Return: VM_FAULT_RETRY, with the lock released but for a fault that must not wait; or 0.
+ */
+vm_fault_t erofs_alone_fault(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	const pgoff_t index = vmf->pgoff;
+	const loff_t pos = (loff_t)index << PAGE_SHIFT;
+
+	if (filemap_range_has_page(file->f_mapping, pos, pos))
+		return 0;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+	if (!fault_flag_allow_retry_first(vmf->flags)) {
+		erofs_read_page(file, index);
+		return 0;
+	}
+	get_file(file);
+	release_fault_lock(vmf);
+	erofs_read_page(file, index);
+	fput(file);
+	return VM_FAULT_RETRY;
+}
+
 /*
  * A hole where the zero page may not be.  The core would read ahead around it, and
  * erofs_zeropage_readahead() leave nothing of that: 8 MiB of folios for a page.
  */
 static vm_fault_t erofs_cached_hole_fault(struct vm_fault *vmf)
 {
-	struct file *file = vmf->vma->vm_file;
-	struct folio *folio;
+	vm_fault_t ret = 0;
 
-	if (erofs_zeropage_active(file_inode(file))) {
-		/* no device is asked; if there is no memory, the core says so */
-		folio = read_mapping_folio(file->f_mapping, vmf->pgoff, file);
-		if (!IS_ERR(folio))
-			folio_put(folio);
-	}
-	return erofs_cached_fault(vmf);
+	if (erofs_zeropage_active(file_inode(vmf->vma->vm_file)))
+		ret = erofs_alone_fault(vmf);
+	return ret ?: erofs_cached_fault(vmf);
 }
 
 static vm_fault_t erofs_hole_fault(struct vm_fault *vmf, const struct erofs_run *run)

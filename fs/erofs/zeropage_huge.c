@@ -14,10 +14,11 @@
  * - COW and long-term pins.  A write, or a pin that has to unshare, makes the core
  *   split the entry.  Splitting a special entry of a file is clearing it: the fault
  *   goes on in the page table that is put there, as zeropage.c describes.
- * - Zapping.  In a VM_MIXEDMAP mapping zap_huge_pmd() takes every huge entry for
- *   a special one and undoes no rss nor mapcount.  A page-cache folio must never be
- *   mapped by a PMD there: every fault that is to end in a page-cache page puts a
- *   page table there first, after which the core maps it by PTEs.
+ * - Zapping.  In a VM_MIXEDMAP mapping who zaps or splits a huge entry takes it for a
+ *   special one and undoes no rss nor mapcount.  A page-cache folio must never be mapped
+ *   by a PMD there.  The core does so if it finds no page table, and one that was put
+ *   there may have gone again (erofs_install_page_table()).  So it is not given folios
+ *   of that size; they are mapped here, as parts of a mapping that a PMD does not fit.
  * - Price.  The core leaves VM_MIXEDMAP mappings out of mlock(), KSM, khugepaged
  *   and NUMA balancing, private copies in them included.  That is why it is not
  *   the default.
@@ -25,6 +26,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/userfaultfd_k.h>
+#include "chunkshare.h"
 #include "compat.h"
 #include "resolve.h"
 #include "zeropage.h"
@@ -138,15 +140,55 @@ static vm_fault_t erofs_zeropage_huge_fault(struct vm_fault *vmf,
 	return erofs_vmf_insert_pmd(vmf, folio_pfn(zero));
 }
 
-/* data is mapped by PTEs only, so it has to find a page table */
-static vm_fault_t erofs_zeropage_small_fault(struct vm_fault *vmf)
+/* map what is cached of some pages around a fault by PTEs: of half of what a PMD maps at most */
+static vm_fault_t erofs_map_by_ptes(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 {
-	if (!erofs_install_page_table(vmf))
-		return VM_FAULT_NOPAGE;
-	return erofs_zeropage_fault(vmf);
+	const struct vm_area_struct *vma = vmf->vma;
+	const pgoff_t half = HPAGE_PMD_NR / 2, skip = pte_index(vmf->address) % half;
+	const pgoff_t before = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
+	const pgoff_t after = (vma->vm_end - vmf->address) >> PAGE_SHIFT;
+
+	start = max(start, vmf->pgoff - min(before, skip));
+	end = min(end, vmf->pgoff + min(after, half - skip));
+	return erofs_map_cached(vmf, vma->vm_file, start, start, end - start);
 }
 
-/* without a page table ->fault comes first; once there is one, it stays */
+/* the page that a fault has found, locked, if its folio is one that the core must not have */
+static vm_fault_t erofs_map_large(struct vm_fault *vmf)
+{
+	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	struct folio *folio = page_folio(vmf->page);
+	const bool armed = userfaultfd_armed(vmf->vma);
+
+	vmf->page = NULL;
+	/* who watches single pages may want what a PTE has now kept: he gets a small folio */
+	if (armed)
+		generic_error_remove_folio(mapping, folio);
+	else
+		folio_clear_readahead(folio);
+	folio_unlock(folio);
+	if (!armed)
+		erofs_map_by_ptes(vmf, vmf->pgoff & ~(pgoff_t)(HPAGE_PMD_NR - 1),
+				  folio_next_index(folio));
+	folio_put(folio);
+	return armed ? erofs_alone_fault(vmf) ?: VM_FAULT_NOPAGE : VM_FAULT_NOPAGE;
+}
+
+/* data is mapped by PTEs only; a copy is never huge */
+static vm_fault_t erofs_zeropage_small_fault(struct vm_fault *vmf)
+{
+	vm_fault_t ret;
+
+	if (!erofs_install_page_table(vmf))
+		return VM_FAULT_NOPAGE;
+	ret = erofs_zeropage_fault(vmf);
+	if (!(ret & VM_FAULT_LOCKED) || (vmf->flags & FAULT_FLAG_WRITE) ||
+	    !folio_test_pmd_mappable(page_folio(vmf->page)) || PageHWPoison(vmf->page))
+		return ret;
+	return (ret & ~VM_FAULT_LOCKED) | erofs_map_large(vmf);
+}
+
+/* without a page table ->fault comes first */
 static vm_fault_t erofs_zeropage_huge_map_pages(struct vm_fault *vmf,
 						pgoff_t start, pgoff_t end)
 {
@@ -154,7 +196,9 @@ static vm_fault_t erofs_zeropage_huge_map_pages(struct vm_fault *vmf,
 
 	if (pmd_none(pmd) || pmd_leaf(pmd))
 		return 0;
-	return erofs_zeropage_map_pages(vmf, start, end);
+	if (erofs_chunk_shared(file_inode(vmf->vma->vm_file)))
+		return erofs_chunk_map_pages(vmf, start, end);
+	return erofs_map_by_ptes(vmf, start, end + 1);
 }
 
 static const struct vm_operations_struct erofs_zeropage_huge_vm_ops = {
