@@ -75,9 +75,10 @@ $(stamp)/tools: $(build)/erofs-utils/version scripts/build-erofs-utils \
 	@+scripts/build-erofs-utils
 	@touch $@
 
-$(build)/bin/erofs-status: $(wildcard status/*.[ch])
+shared := $(addprefix erofs-utils/sparse/,json.c json.h text.c text.h)
+$(build)/bin/erofs-status: $(wildcard status/*.[ch]) $(shared)
 	@mkdir -p $(@D)
-	@$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -o $@ $(filter %.c,$^)
+	@$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -Ierofs-utils/sparse -o $@ $(filter %.c,$^)
 
 demo: build	## the main job, end to end, on a real template
 	@scripts/demo

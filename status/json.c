@@ -1,130 +1,103 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /* For programs: all of it as one line of JSON, described in Documentation/status.md. */
-#include <inttypes.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "status.h"
 
-/* paths are bytes, JSON is characters: what is none becomes U+FFFD */
-static void print_string(FILE *out, const char *text)
+static void put_zeropage(struct sparse_json *json, const struct zeropage *zp)
 {
-	uint32_t c;
-	size_t len;
-
-	if (!text) {
-		fputs("null", out);
-		return;
-	}
-	fputc('"', out);
-	for (; *text; text += len ? len : 1) {
-		len = status_character(text, &c);
-		if (!len)
-			fputs("\\ufffd", out);
-		else if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", *text);
-		else if (status_is_control(c))
-			fprintf(out, "\\u%04x", c);
-		else
-			fwrite(text, 1, len, out);
-	}
-	fputc('"', out);
+	sparse_json_open(json, "zeropage", '{', false);
+	sparse_json_bool(json, "enabled", zp->enabled);
+	sparse_json_bool(json, "huge", zp->huge);
+	sparse_json_number(json, "read_window", zp->read_window);
+	sparse_json_number(json, "write_window", zp->write_window);
+	sparse_json_number(json, "hole_faults", zp->hole_faults);
+	sparse_json_number(json, "write_faults", zp->write_faults);
+	sparse_json_number(json, "zero_pages", zp->zero_pages);
+	sparse_json_number(json, "mapped_bytes", zp->zero_pages * sysconf(_SC_PAGESIZE));
+	sparse_json_number(json, "read_bytes", zp->read_bytes);
+	sparse_json_close(json);
 }
 
-static const char *boolean(bool value)
+static void put_sharing(struct sparse_json *json, const struct sharing *sharing)
 {
-	return value ? "true" : "false";
+	sparse_json_open(json, "sharing", '{', false);
+	sparse_json_string(json, "domain", *sharing->domain ? sharing->domain : NULL);
+	sparse_json_number(json, "domain_mounts", sharing->domain_mounts);
+	sparse_json_number(json, "files", sharing->files);
+	sparse_json_number(json, "pages", sharing->pages);
+	sparse_json_number(json, "cached_bytes", sharing->pages * sysconf(_SC_PAGESIZE));
+	sparse_json_number(json, "saved_bytes", sharing->saved_bytes);
+	sparse_json_close(json);
 }
 
-static void print_number(FILE *out, const char *name, uint64_t value)
+static void put_chunk_share(struct sparse_json *json, const struct chunk_share *chunks)
 {
-	fprintf(out, ", \"%s\": %" PRIu64, name, value);
+	sparse_json_open(json, "chunk_share", '{', false);
+	sparse_json_number(json, "cached_bytes", chunks->cached_bytes);
+	sparse_json_number(json, "regions_unmapped", chunks->regions_unmapped);
+	sparse_json_close(json);
 }
 
-static void print_zeropage(FILE *out, const struct zeropage *zp)
+static void put_point(struct sparse_json *json, const struct mount_point *point)
 {
-	fprintf(out, "{\"enabled\": %s, \"huge\": %s", boolean(zp->enabled), boolean(zp->huge));
-	print_number(out, "read_window", zp->read_window);
-	print_number(out, "write_window", zp->write_window);
-	print_number(out, "hole_faults", zp->hole_faults);
-	print_number(out, "write_faults", zp->write_faults);
-	print_number(out, "zero_pages", zp->zero_pages);
-	print_number(out, "mapped_bytes", zp->zero_pages * sysconf(_SC_PAGESIZE));
-	print_number(out, "read_bytes", zp->read_bytes);
-	fputc('}', out);
+	sparse_json_open(json, NULL, '{', false);
+	sparse_json_string(json, "path", point->path);
+	if (point->pid)
+		sparse_json_number(json, "pid", point->pid);
+	else
+		sparse_json_string(json, "pid", NULL);
+	sparse_json_close(json);
 }
 
-static void print_sharing(FILE *out, const struct sharing *sharing)
-{
-	fputs("{\"domain\": ", out);
-	print_string(out, *sharing->domain ? sharing->domain : NULL);
-	print_number(out, "domain_mounts", sharing->domain_mounts);
-	print_number(out, "files", sharing->files);
-	print_number(out, "pages", sharing->pages);
-	print_number(out, "cached_bytes", sharing->pages * sysconf(_SC_PAGESIZE));
-	print_number(out, "saved_bytes", sharing->saved_bytes);
-	fputc('}', out);
-}
-
-static void print_chunk_share(FILE *out, const struct chunk_share *chunks)
-{
-	fprintf(out, "{\"cached_bytes\": %" PRIu64, chunks->cached_bytes);
-	print_number(out, "regions_unmapped", chunks->regions_unmapped);
-	fputc('}', out);
-}
-
-static void print_filesystem(FILE *out, const struct filesystem *fs)
+static void put_filesystem(struct sparse_json *json, const struct filesystem *fs)
 {
 	size_t i;
 
-	fputs("{\"name\": ", out);
-	print_string(out, fs->name);
+	sparse_json_open(json, NULL, '{', false);
+	sparse_json_string(json, "name", fs->name);
 	if (fs->major || fs->minor)
-		fprintf(out, ", \"device\": \"%u:%u\"", fs->major, fs->minor);
+		sparse_json_print(json, "device", "\"%u:%u\"", fs->major, fs->minor);
 	else
-		fputs(", \"device\": null", out);
-	fputs(", \"source\": ", out);
-	print_string(out, fs->source);
-	fputs(", \"backing_file\": ", out);
-	print_string(out, fs->backing_file);
-	fputs(", \"mount_points\": [", out);
-	for (i = 0; i < fs->nr_points; i++) {
-		fputs(i ? ", {\"path\": " : "{\"path\": ", out);
-		print_string(out, fs->points[i].path);
-		if (fs->points[i].pid)
-			fprintf(out, ", \"pid\": %d}", (int)fs->points[i].pid);
-		else
-			fputs(", \"pid\": null}", out);
-	}
-	fprintf(out, "], \"inode_share\": %s, \"zeropage\": ", boolean(fs->inode_share));
+		sparse_json_string(json, "device", NULL);
+	sparse_json_string(json, "source", fs->source);
+	sparse_json_string(json, "backing_file", fs->backing_file);
+	sparse_json_open(json, "mount_points", '[', false);
+	for (i = 0; i < fs->nr_points; i++)
+		put_point(json, &fs->points[i]);
+	sparse_json_close(json);
+	sparse_json_bool(json, "inode_share", fs->inode_share);
 	if (fs->has_zeropage)
-		print_zeropage(out, &fs->zeropage);
+		put_zeropage(json, &fs->zeropage);
 	else
-		fputs("null", out);
-	fputs(", \"sharing\": ", out);
+		sparse_json_string(json, "zeropage", NULL);
 	if (fs->has_sharing)
-		print_sharing(out, &fs->sharing);
+		put_sharing(json, &fs->sharing);
 	else
-		fputs("null", out);
-	fputs(", \"chunk_share\": ", out);
+		sparse_json_string(json, "sharing", NULL);
 	if (fs->has_chunk_share)
-		print_chunk_share(out, &fs->chunk_share);
+		put_chunk_share(json, &fs->chunk_share);
 	else
-		fputs("null", out);
-	fputc('}', out);
+		sparse_json_string(json, "chunk_share", NULL);
+	sparse_json_close(json);
 }
 
 void status_json(const struct status *status, FILE *out)
 {
+	struct sparse_json json = { .out = out };
 	size_t i;
 
-	fprintf(out, "{\"module\": {\"loaded\": %s", boolean(status->loaded));
-	fprintf(out, ", \"zeropage\": %s", boolean(status->has_zeropage));
-	fprintf(out, ", \"zeropage_enabled\": %s", boolean(status->zeropage_enabled));
-	fprintf(out, ", \"sharing\": %s}, \"filesystems\": [", boolean(status->has_sharing));
-	for (i = 0; i < status->nr_fs; i++) {
-		if (i)
-			fputs(", ", out);
-		print_filesystem(out, &status->fs[i]);
-	}
-	fputs("]}\n", out);
+	sparse_json_open(&json, NULL, '{', false);
+	sparse_json_open(&json, "module", '{', false);
+	sparse_json_bool(&json, "loaded", status->loaded);
+	sparse_json_bool(&json, "zeropage", status->has_zeropage);
+	sparse_json_bool(&json, "zeropage_enabled", status->zeropage_enabled);
+	sparse_json_bool(&json, "sharing", status->has_sharing);
+	sparse_json_close(&json);
+	sparse_json_open(&json, "filesystems", '[', false);
+	for (i = 0; i < status->nr_fs; i++)
+		put_filesystem(&json, &status->fs[i]);
+	sparse_json_close(&json);
+	sparse_json_close(&json);
 }

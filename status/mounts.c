@@ -14,6 +14,22 @@ struct mount_line {
 	char *path, *type, *source, *options;
 };
 
+void status_unescape(char *text)
+{
+	char *to = text;
+
+	while (*text) {
+		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' &&
+		    text[2] >= '0' && text[2] <= '7' && text[3] >= '0' && text[3] <= '7') {
+			*to++ = (text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0');
+			text += 4;
+		} else {
+			*to++ = *text++;
+		}
+	}
+	*to = '\0';
+}
+
 /*
  * "36 35 98:0 /root /mnt rw,noatime shared:1 - erofs /dev/vda ro,inode_share"; there is
  * any number of fields like "shared:1" before the dash

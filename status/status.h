@@ -147,16 +147,4 @@ char *status_size(uint64_t bytes, char text[16]);
  */
 void status_unescape(char *text);
 
-/**
- * status_character() - the UTF-8 character at the beginning of a text
- * @text: not empty
- * @character: what it is
- *
- * Return: its length in bytes, 0 if there is none.
- */
-size_t status_character(const char *text, uint32_t *character);
-
-/* is it one that a terminal obeys? */
-bool status_is_control(uint32_t character);
-
 #endif

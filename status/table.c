@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "status.h"
+#include "text.h"
 
 char *status_size(uint64_t bytes, char text[16])
 {
@@ -35,8 +36,8 @@ static void print_path(FILE *out, const char *path)
 	size_t len;
 
 	while (*path) {
-		len = status_character(path, &c);
-		if (len && !status_is_control(c)) {
+		len = sparse_text_character(path, &c);
+		if (len && !sparse_text_is_control(c)) {
 			fwrite(path, 1, len, out);
 			path += len;
 			continue;

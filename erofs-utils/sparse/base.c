@@ -119,10 +119,7 @@ u64 sparse_bases_blocks(const struct sparse_bases *bases)
 static void fill_slot(struct erofs_device_info *slot, struct sparse_base *base,
 		      const u8 digest[SPARSE_DIGEST_SIZE])
 {
-	unsigned int i;
-
-	for (i = 0; i < SPARSE_DIGEST_SIZE; i++)
-		sprintf(base->tag + 2 * i, "%02x", digest[i]);
+	sparse_verity_text(digest, base->tag);
 	_Static_assert(sizeof(slot->tag) == sizeof(base->tag) - 1, "format");
 	memcpy(slot->tag, base->tag, sizeof(slot->tag));
 	slot->blocks = base->sbi.primarydevice_blocks;

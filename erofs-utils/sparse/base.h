@@ -26,7 +26,7 @@ struct sparse_base {
 	struct stat st;
 	struct erofs_sb_info sbi;
 	struct sparse_digests digests;
-	char tag[2 * SPARSE_DIGEST_SIZE + 1];
+	char tag[SPARSE_DIGEST_TEXT];
 };
 
 /**

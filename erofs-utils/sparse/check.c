@@ -247,8 +247,8 @@ int erofs_sparse_check_digest(struct erofs_inode *inode, const char *name)
 void erofs_sparse_check_bases(struct erofs_sb_info *sbi)
 {
 	u8 digest[SPARSE_DIGEST_SIZE];
-	char tag[2 * SPARSE_DIGEST_SIZE + 1];
-	unsigned int i, n;
+	char tag[SPARSE_DIGEST_TEXT];
+	unsigned int i;
 	int err;
 
 	for (i = 0; i < sbi->extra_devices; i++) {
@@ -263,8 +263,7 @@ void erofs_sparse_check_bases(struct erofs_sb_info *sbi)
 				     i + 1, sbi->devs[i].tag);
 			continue;
 		}
-		for (n = 0; n < SPARSE_DIGEST_SIZE; n++)
-			sprintf(tag + 2 * n, "%02x", digest[n]);
+		sparse_verity_text(digest, tag);
 		if (memcmp(tag, sbi->devs[i].tag, sizeof(sbi->devs[i].tag)))
 			sparse_error(0, "device %u has the fs-verity digest %s, and is to have %.64s: give the base that the image was packed on",
 				     i + 1, tag, sbi->devs[i].tag);

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,22 +10,18 @@
 
 const char *sparse_program = "mkfs.erofs";
 
-/* a single byte is one where the terminal does not expect UTF-8 */
-static bool is_control(const char *s, unsigned int len)
-{
-	return len ? sparse_text_control(s, len) : (*s & 0xe0) == 0x80;
-}
-
 /* names come from tarballs, too: none is to look like a line of ours, or to steer a terminal */
 static void say(int err, const char *fmt, va_list args)
 {
 	char text[2 * PATH_MAX], *s, *to;
-	unsigned int len;
+	uint32_t c;
+	size_t len;
 
 	vsnprintf(text, sizeof(text), fmt, args);
 	for (s = to = text; *s; s += len ? len : 1) {
-		len = sparse_text_length(s);
-		if (is_control(s, len)) {
+		len = sparse_text_character(s, &c);
+		/* a single byte is one where the terminal does not expect UTF-8 */
+		if (len ? sparse_text_is_control(c) : (*s & 0xe0) == 0x80) {
 			*to++ = '?';
 			continue;
 		}

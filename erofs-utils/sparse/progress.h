@@ -42,7 +42,6 @@ double sparse_progress_stop(struct sparse_progress *progress);
 
 /**
  * struct sparse_summary - what is said at the end
- * @version: of the program
  * @path: the image
  * @files: how many regular files it holds
  * @cores: how many of them were ELF cores
@@ -55,7 +54,6 @@ double sparse_progress_stop(struct sparse_progress *progress);
  * @counts: of blocks
  */
 struct sparse_summary {
-	const char *version;
 	const char *path;
 	u64 files;
 	u64 cores;

@@ -2,6 +2,7 @@
 #ifndef EROFS_SPARSE_REPORT_H
 #define EROFS_SPARSE_REPORT_H
 
+#include "json.h"
 #include "output.h"
 #include "progress.h"
 
@@ -9,15 +10,14 @@
  * struct sparse_report - what a run did, as JSON
  * @to_stdout: that is where it goes, once the image has its name: nothing else is there
  *
- * Names in it are what they are in the image.  A byte that is not a part of UTF-8 is
- * written as a lone surrogate, U+DC80 to U+DCFF, as Python does and undoes it.
+ * Names in it are what they are in the image.
  */
 struct sparse_report {
 	bool to_stdout;
 	/* private */
 	struct sparse_output out;
-	FILE *stream;
-	char *files;		/* a line for each, as far as they are packed */
+	struct sparse_json json;
+	char *text;		/* that goes there */
 	size_t length;
 };
 
@@ -48,10 +48,12 @@ struct sparse_file_summary {
  * sparse_report_open() - look at where the report is to go
  * @report: SPARSE_REPORT_NONE; to be closed after any result
  * @path: its name, or "-" for standard output
+ * @version: of the program
  *
  * Return: 0 or a negative errno; see sparse_output_find().
  */
-int sparse_report_open(struct sparse_report *report, const char *path);
+int sparse_report_open(struct sparse_report *report, const char *path,
+		       const char *version);
 
 /**
  * sparse_report_file() - add a file

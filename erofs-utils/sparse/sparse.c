@@ -250,7 +250,7 @@ static int find_report(struct erofs_sparse *sparse)
 
 	if (!path)
 		return 0;
-	err = sparse_report_open(&sparse->report, path);
+	err = sparse_report_open(&sparse->report, path, cfg.c_version);
 	if (err == -EEXIST)
 		return sparse_error(0, "'%s' exists and is no report: remove it",
 				    path);
@@ -399,7 +399,6 @@ static int commit(struct erofs_sparse *sparse, struct erofs_sb_info *sbi)
 	int err;
 
 	erofs_uuid_unparse_lower(sbi->uuid, uuid);
-	summary->version = cfg.c_version;
 	summary->uuid = uuid;
 	summary->path = sparse->image;
 	summary->bases = sparse->bases.count;

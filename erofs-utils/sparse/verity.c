@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#include <stdio.h>
 #include <string.h>
 
 #include "verity.h"
@@ -176,6 +177,15 @@ int sparse_verity_leaves(struct sparse_verity *verity,
 	if (err)
 		return err;
 	return sparse_verity_end(verity, blocks << SPARSE_BLOCK_BITS, digest);
+}
+
+void sparse_verity_text(const u8 digest[SPARSE_DIGEST_SIZE],
+			char text[SPARSE_DIGEST_TEXT])
+{
+	unsigned int i;
+
+	for (i = 0; i < SPARSE_DIGEST_SIZE; i++)
+		sprintf(text + 2 * i, "%02x", digest[i]);
 }
 
 void sparse_verity_fingerprint(const u8 digest[SPARSE_DIGEST_SIZE],

@@ -111,6 +111,13 @@ int sparse_verity_hole(struct sparse_verity *verity, u64 blocks);
 int sparse_verity_end(struct sparse_verity *verity, u64 size,
 		      u8 digest[SPARSE_DIGEST_SIZE]);
 
+/* bytes that a digest takes in hexadecimal, with a null byte */
+#define SPARSE_DIGEST_TEXT	(2 * SPARSE_DIGEST_SIZE + 1)
+
+/** sparse_verity_text() - write a digest in hexadecimal */
+void sparse_verity_text(const u8 digest[SPARSE_DIGEST_SIZE],
+			char text[SPARSE_DIGEST_TEXT]);
+
 /** sparse_verity_fingerprint() - write a digest as the value of the xattr */
 void sparse_verity_fingerprint(const u8 digest[SPARSE_DIGEST_SIZE],
 			       u8 value[SPARSE_FINGERPRINT_SIZE]);
