@@ -2,8 +2,6 @@
 #ifndef EROFS_SPARSE_BASE_H
 #define EROFS_SPARSE_BASE_H
 
-#include <sys/stat.h>
-
 #include "erofs/internal.h"
 #include "digests.h"
 #include "pack.h"
@@ -13,19 +11,19 @@
 
 /**
  * struct sparse_base - an image whose blocks the new one may reference
- * @path: as the user gave it
- * @fd: open for reading
- * @st: what it was when it was opened
+ * @source: the image
  * @sbi: its superblock
  * @digests: of its blocks, once they were read
- * @tag: fs-verity digest of its blocks in hexadecimal, once they were read
+ * @digest: of the whole, then
+ * @known: it was not read
+ * @tag: that in hexadecimal
  */
 struct sparse_base {
-	const char *path;
-	int fd;
-	struct stat st;
+	struct sparse_source source;
 	struct erofs_sb_info sbi;
 	struct sparse_digests digests;
+	u8 digest[SPARSE_DIGEST_SIZE];
+	bool known;
 	char tag[SPARSE_DIGEST_TEXT];
 };
 
@@ -46,32 +44,44 @@ int sparse_bases_add(struct sparse_bases *bases, const char *path);
 /**
  * sparse_bases_open() - open and check them
  * @bases: with their names
+ * @failure: where a failure is noted
  *
- * Return: 0 or a negative errno, which has been reported.
+ * Return: 0 or a negative errno.
  */
-int sparse_bases_open(struct sparse_bases *bases);
+int sparse_bases_open(struct sparse_bases *bases, struct sparse_failure *failure);
 
 /** sparse_bases_blocks() - their blocks added up */
 u64 sparse_bases_blocks(const struct sparse_bases *bases);
 
 /**
- * sparse_bases_read() - have their blocks referenced
- * @bases: open
- * @packer: initialised for them, wants digests; uses the bases from now on
- * @sbi: the new image, with a device slot for each, which is filled in
+ * sparse_base_begin() - begin to have a base's blocks referenced
+ * @base: open
+ * @packer: initialised for all of them, wants digests; notes what fails
  *
- * Return: 0 or a negative errno, which has been reported.
+ * Return: 0 if sparse_pack_run() has to read it, how many blocks it has if they are known
+ * from an earlier time, or a negative errno.
  */
-int sparse_bases_read(struct sparse_bases *bases, struct sparse_packer *packer,
-		      struct erofs_sb_info *sbi);
+s64 sparse_base_begin(struct sparse_base *base, struct sparse_packer *packer);
+
+/**
+ * sparse_base_end() - have them referenced from now on
+ * @base: begun, and read, or not
+ * @packer: the same; uses the base until its end
+ * @slot: the new image's device slot for it, which is filled in
+ *
+ * Return: 0 or a negative errno.
+ */
+int sparse_base_end(struct sparse_base *base, struct sparse_packer *packer,
+		    struct erofs_device_info *slot);
 
 /**
  * sparse_bases_check() - see that they are what they were
  * @bases: open
+ * @failure: where a failure is noted
  *
- * Return: 0 or a negative errno, which has been reported.
+ * Return: 0 or a negative errno.
  */
-int sparse_bases_check(const struct sparse_bases *bases);
+int sparse_bases_check(const struct sparse_bases *bases, struct sparse_failure *failure);
 
 /** sparse_bases_close() - release all; all zero is fine */
 void sparse_bases_close(struct sparse_bases *bases);

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
-#define _GNU_SOURCE
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "batch.h"
-#include "source.h"
 #include "zero.h"
 
 int sparse_batch_init(struct sparse_batch *batch)
@@ -22,134 +18,81 @@ void sparse_batch_exit(struct sparse_batch *batch)
 	free(batch->data);
 }
 
-static void add(struct sparse_batch *batch, u64 block, u32 base)
+static void add(struct sparse_batch *batch, u64 block, bool hole, u32 base)
 {
 	batch->base[batch->count] = base;
-	batch->hole[batch->count] = false;
+	batch->hole[batch->count] = hole;
 	batch->block[batch->count++] = block;
 }
 
 /* the next data.  Return: 1, 0 at the end of the file, or a negative errno. */
-static int find_data(struct sparse_walk *walk)
+static int find_data(struct sparse_walk *walk, struct sparse_failure *failure)
 {
 	struct sparse_extent *extent = &walk->extent;
 
 	if (extent->start < extent->end)
 		return 1;
-	if (walk->layout)
-		return sparse_layout_next(walk->layout, walk->fd, extent->end,
-					  extent);
-	return sparse_extent_next(walk->fd, extent->end,
-				  sparse_blocks(walk->size), extent);
+	return sparse_source_next(walk->source, extent->end, extent, failure);
 }
 
 /* add the chunk that the next data is in */
-static int plan_chunk(struct sparse_batch *batch, struct sparse_walk *walk)
+static int plan_chunk(struct sparse_batch *batch, struct sparse_walk *walk,
+		      struct sparse_failure *failure)
 {
 	struct sparse_extent *extent = &walk->extent;
-	u64 blocks = sparse_blocks(walk->size);
+	u64 blocks = sparse_blocks(walk->source->size);
 	u64 block = extent->start >> walk->shift << walk->shift;
 	u64 end = block + (1ULL << walk->shift);
+	bool hole;
 	int ret;
 
 	for (; block < end && block < blocks; block++) {
-		ret = find_data(walk);
+		ret = find_data(walk, failure);
 		if (ret < 0)
 			return ret;
-		add(batch, block, 0);
-		batch->hole[batch->count - 1] = !ret || block < extent->start;
-		extent->start += !batch->hole[batch->count - 1];
+		hole = !ret || block < extent->start;
+		add(batch, block, hole, hole ? 0 : extent->addr);
+		extent->start += !hole;
+		extent->addr += extent->addr && !hole;
 	}
 	return 0;
 }
 
-/* as much of a stream as makes a batch, or as there is */
-static ssize_t fill(int fd, u8 *buf)
+/* batches of a stream are whole but for the last */
+static int load(struct sparse_batch *batch, struct sparse_walk *walk,
+		struct sparse_failure *failure)
 {
-	struct pollfd readable = { .fd = fd, .events = POLLIN };
-	size_t len = 0;
-	ssize_t ret;
+	u64 block = sparse_blocks(walk->source->size);
+	ssize_t len;
 
-	while (len < SPARSE_BATCH_BLOCKS * SPARSE_BLOCK_SIZE) {
-		ret = read(fd, buf + len,
-			   SPARSE_BATCH_BLOCKS * SPARSE_BLOCK_SIZE - len);
-		if (ret < 0 && errno == EINTR)
-			continue;
-		/* whoever has the other end may have set O_NONBLOCK for both */
-		if (ret < 0 && errno == EAGAIN && poll(&readable, 1, -1) >= 0)
-			continue;
-		if (ret < 0)
-			return -errno;
-		if (!ret)
-			break;
-		len += ret;
-	}
-	return len;
-}
-
-static int plan_stream(struct sparse_batch *batch, struct sparse_walk *walk)
-{
-	/* batches are whole but for the last */
-	u64 block = sparse_blocks(walk->size);
-	ssize_t len = fill(walk->fd, batch->data);
-
+	len = sparse_source_load(walk->source, batch->data,
+				 SPARSE_BATCH_BLOCKS * SPARSE_BLOCK_SIZE, failure);
 	if (len < 0)
 		return len;
-	walk->size += len;
-	if (walk->size >= SPARSE_FILE_MAX)
-		return -EFBIG;
-	batch->size = walk->size;
 	batch->loaded = true;
 	while (batch->count < sparse_blocks(len))
-		add(batch, block++, 0);
+		add(batch, block++, false, 0);
 	memset(batch->data + len, 0, batch->count * SPARSE_BLOCK_SIZE - len);
 	return 0;
 }
 
-/* data of the file, and of what lies below its holes */
-static int plan_delta(struct sparse_batch *batch, struct sparse_walk *walk)
-{
-	const u32 *below = walk->delta->addr;
-	u64 data;
-	int ret;
-
-	while (batch->count < SPARSE_BATCH_BLOCKS) {
-		ret = find_data(walk);
-		if (ret < 0)
-			return ret;
-		data = ret ? walk->extent.start : walk->delta->blocks;
-		while (walk->next < data && !below[walk->next])
-			walk->next++;
-		if (!ret && walk->next == data)
-			return 0;
-		if (walk->next == data)
-			walk->extent.start++;
-		add(batch, walk->next, walk->next == data ? 0 : below[walk->next]);
-		walk->next++;
-	}
-	return 0;
-}
-
-int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk)
+int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk,
+		      struct sparse_failure *failure)
 {
 	int ret;
 
-	batch->fd = walk->fd;
-	batch->size = walk->size;
-	batch->layout = walk->layout;
+	batch->source = walk->source;
 	batch->shift = walk->shift;
-	batch->delta = walk->delta;
 	batch->loaded = false;
 	batch->count = 0;
-	if (walk->stream)
-		return plan_stream(batch, walk);
-	if (walk->delta)
-		return plan_delta(batch, walk);
+	if (!walk->source->ops->next)
+		return load(batch, walk, failure);
 	while (batch->count < SPARSE_BATCH_BLOCKS) {
-		ret = find_data(walk);
-		if (ret <= 0)
-			return ret;
-		ret = plan_chunk(batch, walk);
+		ret = find_data(walk, failure);
+		if (ret > 0)
+			ret = plan_chunk(batch, walk, failure);
+		else if (!ret)
+			break;
 		if (ret)
 			return ret;
 	}
@@ -165,25 +108,20 @@ static bool goes_on(const struct sparse_batch *batch, unsigned int i)
 }
 
 /* blocks that follow each other in the file */
-static int read_file(const struct sparse_batch *batch, unsigned int first, size_t len)
+static int read_file(const struct sparse_batch *batch, unsigned int first, size_t len,
+		     struct sparse_failure *failure)
 {
 	u8 *data = batch->data + first * SPARSE_BLOCK_SIZE;
 	u64 pos = batch->block[first] << SPARSE_BLOCK_BITS;
 	size_t left = 0;
-	int err;
 
-	if (pos + len > batch->size)
-		left = pos + len - batch->size;
-	if (batch->layout)
-		err = sparse_layout_read(batch->layout, batch->fd, data,
-					 len - left, pos);
-	else
-		err = sparse_source_read(batch->fd, data, len - left, pos);
+	if (pos + len > batch->source->size)
+		left = pos + len - batch->source->size;
 	memset(data + len - left, 0, left);
-	return err;
+	return sparse_source_read(batch->source, data, len - left, pos, failure);
 }
 
-int sparse_batch_read(struct sparse_batch *batch)
+int sparse_batch_read(struct sparse_batch *batch, struct sparse_failure *failure)
 {
 	unsigned int first, end;
 	size_t len;
@@ -200,7 +138,7 @@ int sparse_batch_read(struct sparse_batch *batch)
 		if (batch->hole[first])
 			memset(batch->data + first * SPARSE_BLOCK_SIZE, 0, len);
 		else if (!batch->base[first])
-			err = read_file(batch, first, len);
+			err = read_file(batch, first, len, failure);
 		if (err)
 			return err;
 	}
@@ -208,13 +146,13 @@ int sparse_batch_read(struct sparse_batch *batch)
 }
 
 static int scan_block(struct sparse_batch *batch, unsigned int i,
-		      struct sparse_hash *hash)
+		      const struct sparse_known *known, struct sparse_hash *hash)
 {
 	const u8 *data = batch->data + i * SPARSE_BLOCK_SIZE;
 	u8 *digest = batch->digest[i];
 
 	if (batch->base[i]) {
-		memcpy(digest, sparse_space_leaf(batch->delta->space, batch->base[i]),
+		memcpy(digest, sparse_space_leaf(known->space, batch->base[i]),
 		       SPARSE_DIGEST_SIZE);
 		batch->zero[i] = sparse_is_zero(digest, SPARSE_DIGEST_SIZE);
 		return 0;
@@ -259,7 +197,7 @@ int sparse_batch_scan(struct sparse_batch *batch, const struct sparse_key key[2]
 		count = sparse_batch_chunk(batch, first);
 		zero = true;
 		for (i = first; i < first + count; i++) {
-			err = scan_block(batch, i, hash);
+			err = scan_block(batch, i, known, hash);
 			if (err)
 				return err;
 			zero &= batch->zero[i];

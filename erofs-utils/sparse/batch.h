@@ -6,7 +6,7 @@
 #include "hash.h"
 #include "key.h"
 #include "known.h"
-#include "layout.h"
+#include "source.h"
 #include "store.h"
 
 /* what a step works on: as much as the inner cache of one core holds */
@@ -15,15 +15,9 @@
 /* log2 of the blocks in the largest chunk that may be asked for: a batch */
 #define SPARSE_SHIFT_MAX	6
 
-/* a block map has 4 or 8 bytes a block: up to 8 GiB for one page anywhere in the file */
-#define SPARSE_FILE_MAX		((u64)1 << 42)
-
 /**
  * struct sparse_batch - some chunks of one file on their way into the image
- * @fd: the file
- * @size: its size in bytes
- * @layout: where its bytes are in @fd, or NULL if they are where they belong
- * @delta: what lies below its holes, or NULL
+ * @source: the file
  * @shift: log2 of the blocks in a chunk, at most SPARSE_SHIFT_MAX
  * @loaded: their bytes are here already: a stream cannot be read out of order
  * @count: how many blocks: those of whole chunks, but for the end of the file
@@ -40,10 +34,7 @@
  * touches nothing else.
  */
 struct sparse_batch {
-	int fd;
-	u64 size;
-	const struct sparse_layout *layout;
-	const struct sparse_chunkmap *delta;
+	const struct sparse_source *source;
 	unsigned int shift;
 	bool loaded;
 	unsigned int count;
@@ -67,24 +58,13 @@ static inline unsigned int sparse_batch_chunk(const struct sparse_batch *batch,
 
 /**
  * struct sparse_walk - where in a file the next batch comes from
- * @fd: the file
- * @stream: it cannot seek: batches are read as they are planned
- * @size: its size in bytes; of a stream, how many were read
- * @layout: where its bytes are in @fd, or NULL if they are where they belong
- * @delta: if the file's holes mean that what is on other devices is not changed:
- *	where that is, block by block, with @space set; then @shift is 0
- * @shift: log2 of the blocks in a chunk
- * @next: with @delta: the block to go on with
+ * @source: the file
+ * @shift: log2 of the blocks in a chunk; 0 if the source is a delta
  * @extent: what is left of the data found last; start with all zeros
  */
 struct sparse_walk {
-	int fd;
-	bool stream;
-	u64 size;
-	const struct sparse_layout *layout;
-	const struct sparse_chunkmap *delta;
+	struct sparse_source *source;
 	unsigned int shift;
-	u64 next;
 	struct sparse_extent extent;
 };
 
@@ -98,20 +78,21 @@ void sparse_batch_exit(struct sparse_batch *batch);
  * sparse_batch_plan() - choose the next chunks of the file that may hold data
  * @batch: all up to @hole is set; @count is 0 at the end of the file
  * @walk: moved on
+ * @failure: where a failure is noted
  *
- * Return: 0, the negative errno of a failed seek, or that of reading a stream:
- * -EFBIG if it does not end before SPARSE_FILE_MAX.
+ * Return: 0 or a negative errno.
  */
-int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk);
+int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk,
+		      struct sparse_failure *failure);
 
 /**
  * sparse_batch_read() - read the planned blocks
  * @batch: planned
+ * @failure: where a failure is noted
  *
- * Return: 0, -ETXTBSY if the file ends before its size: somebody writes to it; or
- * the negative errno of a failed read.
+ * Return: 0 or a negative errno.
  */
-int sparse_batch_read(struct sparse_batch *batch);
+int sparse_batch_read(struct sparse_batch *batch, struct sparse_failure *failure);
 
 /**
  * sparse_batch_scan() - find zeros, digest, hash, find what is on other devices

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "delta.h"
-#include "message.h"
 
 /* of the block map, read at once */
 #define PIECE	65536
@@ -19,6 +18,7 @@
  * @inode: the file's
  * @path: the file's
  * @unit: bytes in an entry
+ * @failure: where a failure is noted
  */
 struct delta {
 	const struct sparse_bases *bases;
@@ -27,12 +27,17 @@ struct delta {
 	struct erofs_inode inode;
 	const char *path;
 	unsigned int unit;
+	struct sparse_failure *failure;
 };
+
+/* the rest of the sentence about the base */
+#define refuse(delta, fmt, ...)							\
+	sparse_refuse((delta)->failure, (delta)->base->source.path, fmt, ##__VA_ARGS__)
 
 static int corrupt(const struct delta *delta)
 {
-	return sparse_error(0, "'%s' is corrupt: the block map of '%s' leads to nowhere",
-			    delta->base->path, delta->path);
+	return refuse(delta, " is corrupt: the block map of '%s' leads to nowhere",
+		      delta->path);
 }
 
 static int find_file(struct delta *delta, u64 size)
@@ -42,27 +47,29 @@ static int find_file(struct delta *delta, u64 size)
 	int err;
 
 	if (asprintf(&path, "/%s", delta->path) < 0)
-		return sparse_error(-ENOMEM, "could not read '%s'",
-				    delta->base->path);
+		return sparse_fail(delta->failure, SPARSE_READ, delta->base->source.path,
+				   -ENOMEM);
 	inode->sbi = &delta->base->sbi;
 	err = erofs_ilookup(path, inode);
 	free(path);
 	if (err == -ENOENT || (!err && !S_ISREG(inode->i_mode)))
-		return sparse_error(0, "'%s' has holes, but there is no such file in the base '%s'",
-				    delta->path, delta->base->path);
+		return sparse_refuse(delta->failure, delta->path,
+				     " has holes, but there is no such file in the base '%s'",
+				     delta->base->source.path);
 	if (err)
-		return sparse_error(0, "'%s' is corrupt: could not find '%s'",
-				    delta->base->path, delta->path);
+		return refuse(delta, " is corrupt: could not find '%s'", delta->path);
 	if (inode->i_size != size)
-		return sparse_error(0, "'%s' has holes, but another size in the base '%s': %llu bytes, not %llu",
-				    delta->path, delta->base->path,
-				    (unsigned long long)inode->i_size,
-				    (unsigned long long)size);
+		return sparse_refuse(delta->failure, delta->path,
+				     " has holes, but another size in the base '%s': %llu bytes, not %llu",
+				     delta->base->source.path,
+				     (unsigned long long)inode->i_size,
+				     (unsigned long long)size);
 	if (inode->datalayout != EROFS_INODE_CHUNK_BASED ||
 	    inode->u.chunkformat & EROFS_CHUNK_FORMAT_48BIT ||
 	    erofs_inode_in_metabox(inode))
-		return sparse_error(0, "'%s' in the base '%s' was not packed by --sparse",
-				    delta->path, delta->base->path);
+		return sparse_refuse(delta->failure, delta->path,
+				     " in the base '%s' was not packed by --sparse",
+				     delta->base->source.path);
 	return 0;
 }
 
@@ -81,8 +88,8 @@ static int find_device(const struct delta *delta, unsigned int id)
 	for (i = 0; i < bases->count; i++)
 		if (!memcmp(slot->tag, bases->base[i].tag, sizeof(slot->tag)))
 			return i;
-	return sparse_error(0, "'%s' needs a base with the fs-verity digest %.64s: it was changed, or not given",
-			    delta->base->path, slot->tag);
+	return refuse(delta, " needs a base with the fs-verity digest %.64s: it was changed, or not given",
+		      slot->tag);
 }
 
 /* one chunk: @count blocks from @block of @map on */
@@ -143,7 +150,7 @@ static int read_map(struct delta *delta, struct sparse_chunkmap *map)
 	u64 chunks = ((map->blocks - 1) >>
 		      (inode->u.chunkbits - SPARSE_BLOCK_BITS)) + 1;
 	u64 pos, chunk, count;
-	static u8 entries[PIECE] __attribute__((aligned(8)));
+	u8 entries[PIECE] __attribute__((aligned(8)));
 	int err;
 
 	delta->unit = inode->u.chunkformat & EROFS_CHUNK_FORMAT_INDEXES ?
@@ -159,8 +166,8 @@ static int read_map(struct delta *delta, struct sparse_chunkmap *map)
 				     pos + chunk * delta->unit,
 				     count * delta->unit);
 		if (err)
-			return sparse_error(err, "could not read '%s'",
-					    delta->base->path);
+			return sparse_fail(delta->failure, SPARSE_READ,
+					   delta->base->source.path, err);
 		err = map_chunks(delta, entries, chunk, count, map);
 		if (err)
 			return err;
@@ -170,13 +177,15 @@ static int read_map(struct delta *delta, struct sparse_chunkmap *map)
 
 int sparse_delta_map(const struct sparse_bases *bases,
 		     const struct sparse_space *space, const char *path,
-		     u64 size, struct sparse_chunkmap **map)
+		     u64 size, struct sparse_chunkmap **map,
+		     struct sparse_failure *failure)
 {
 	struct delta delta = {
 		.bases = bases,
 		.base = &bases->base[bases->count - 1],
 		.space = space,
 		.path = path,
+		.failure = failure,
 	};
 	int err;
 
@@ -185,8 +194,7 @@ int sparse_delta_map(const struct sparse_bases *bases,
 		return err;
 	*map = sparse_chunkmap_alloc(sparse_blocks(size));
 	if (!*map)
-		return sparse_error(-ENOMEM, "could not read '%s'",
-				    delta.base->path);
+		return sparse_fail(failure, SPARSE_READ, delta.base->source.path, -ENOMEM);
 	err = read_map(&delta, *map);
 	if (err) {
 		free(*map);

@@ -7,10 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
 #include "elfcore.h"
-#include "message.h"
-#include "source.h"
 
 /* program headers read at once */
 #define PIECE	1024
@@ -26,9 +23,8 @@
 
 /**
  * struct core - an ELF core while it is read
- * @fd: open for reading
- * @path: its name
- * @size: of the file
+ * @source: the file
+ * @failure: where a failure is noted
  * @wide: of 64 bits
  * @swap: of the other byte order
  * @table: where its program headers are
@@ -39,9 +35,8 @@
  * @layout: of the segments so far
  */
 struct core {
-	int fd;
-	const char *path;
-	u64 size;
+	const struct sparse_source *source;
+	struct sparse_failure *failure;
 	bool wide;
 	bool swap;
 	u64 table;
@@ -94,13 +89,14 @@ static u64 number(const struct core *core, const void *field, size_t size)
 	((core)->wide ? number(core, &(a64), sizeof(a64)) :		\
 	 number(core, &(a32), sizeof(a32)))
 
-static int failed(const struct core *core, int err)
+static int read_at(const struct core *core, void *buf, size_t len, u64 pos)
 {
-	if (err == -ETXTBSY)
-		return sparse_error(0, "'%s' was changed while it was read: try again",
-				    core->path);
-	return sparse_error(err, "could not read '%s'", core->path);
+	return sparse_source_read(core->source, buf, len, pos, core->failure);
 }
+
+/* the rest of the sentence about the file, and what can be done */
+#define refuse(core, fmt, ...)						\
+	sparse_refuse((core)->failure, (core)->source->path, fmt OTHERWISE, ##__VA_ARGS__)
 
 static bool is_ident(const u8 ident[EI_NIDENT])
 {
@@ -123,8 +119,8 @@ static size_t section_size(const struct core *core)
 static bool has_count(const struct core *core)
 {
 	return core->count != PN_XNUM ||
-		(core->sections && core->sections <= core->size &&
-		 core->size - core->sections >= section_size(core));
+		(core->sections && core->sections <= core->source->size &&
+		 core->source->size - core->sections >= section_size(core));
 }
 
 static int read_count(struct core *core)
@@ -134,10 +130,9 @@ static int read_count(struct core *core)
 
 	if (core->count != PN_XNUM)
 		return 0;
-	err = sparse_source_read(core->fd, (u8 *)&section, section_size(core),
-				 core->sections);
+	err = read_at(core, &section, section_size(core), core->sections);
 	if (err)
-		return failed(core, err);
+		return err;
 	core->count = GET(core, section.a32.sh_info, section.a64.sh_info);
 	return 0;
 }
@@ -146,14 +141,14 @@ static int read_count(struct core *core)
 static int read_header(struct core *core)
 {
 	union { u8 ident[EI_NIDENT]; Elf32_Ehdr a32; Elf64_Ehdr a64; } header = { 0 };
-	size_t size = core->size < sizeof(header) ? core->size : sizeof(header);
+	size_t size = core->source->size < sizeof(header) ? core->source->size : sizeof(header);
 	const Elf32_Ehdr *a32 = &header.a32;
 	const Elf64_Ehdr *a64 = &header.a64;
 	int err;
 
-	err = sparse_source_read(core->fd, header.ident, size, 0);
+	err = read_at(core, header.ident, size, 0);
 	if (err)
-		return failed(core, err);
+		return err;
 	if (!is_ident(header.ident))
 		return 0;
 	core->wide = header.ident[EI_CLASS] == ELFCLASS64;
@@ -176,23 +171,23 @@ static int check_segment(const struct core *core, u64 n, const struct segment *s
 	unsigned long long id = n;
 
 	if (segment->held > segment->bytes)
-		return sparse_error(0, "'%s': segment %llu holds %llu bytes of %llu"
-				    OTHERWISE, core->path, id,
-				    (unsigned long long)segment->held,
-				    (unsigned long long)segment->bytes);
+		return refuse(core, ": segment %llu holds %llu bytes of %llu",
+			      id,
+			      (unsigned long long)segment->held,
+			      (unsigned long long)segment->bytes);
 	if (segment->address >= SPARSE_FILE_MAX ||
 	    segment->bytes >= SPARSE_FILE_MAX - segment->address)
-		return sparse_error(0, "'%s': segment %llu does not end before 4 TiB: 0x%llx bytes at address 0x%llx"
-				    OTHERWISE, core->path, id,
-				    (unsigned long long)segment->bytes,
-				    (unsigned long long)segment->address);
-	if (segment->held && (segment->offset > core->size ||
-			      segment->held > core->size - segment->offset))
-		return sparse_error(0, "'%s' is cut short: segment %llu has %llu bytes from byte %llu on, the file has %llu"
-				    OTHERWISE, core->path, id,
-				    (unsigned long long)segment->held,
-				    (unsigned long long)segment->offset,
-				    (unsigned long long)core->size);
+		return refuse(core, ": segment %llu does not end before 4 TiB: 0x%llx bytes at address 0x%llx",
+			      id,
+			      (unsigned long long)segment->bytes,
+			      (unsigned long long)segment->address);
+	if (segment->held && (segment->offset > core->source->size ||
+			      segment->held > core->source->size - segment->offset))
+		return refuse(core, " is cut short: segment %llu has %llu bytes from byte %llu on, the file has %llu",
+			      id,
+			      (unsigned long long)segment->held,
+			      (unsigned long long)segment->offset,
+			      (unsigned long long)core->source->size);
 	return 0;
 }
 
@@ -255,7 +250,7 @@ static int visit_entries(struct core *core, const u8 *entries, u64 first,
 static int visit_segments(struct core *core, visit_t visit)
 {
 	size_t unit = core->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
-	static u8 entries[PIECE * sizeof(Elf64_Phdr)] __attribute__((aligned(8)));
+	u8 entries[PIECE * sizeof(Elf64_Phdr)] __attribute__((aligned(8)));
 	u64 first, count;
 	int err;
 
@@ -263,11 +258,9 @@ static int visit_segments(struct core *core, visit_t visit)
 		count = core->count - first;
 		if (count > PIECE)
 			count = PIECE;
-		err = sparse_source_read(core->fd, entries, count * unit,
-					 core->table + first * unit);
-		if (err)
-			return failed(core, err);
-		err = visit_entries(core, entries, first, count, visit);
+		err = read_at(core, entries, count * unit, core->table + first * unit);
+		if (!err)
+			err = visit_entries(core, entries, first, count, visit);
 		if (err)
 			return err;
 	}
@@ -278,40 +271,35 @@ static bool has_table(const struct core *core)
 {
 	size_t unit = core->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
 
-	return core->table <= core->size &&
-		core->count * unit <= core->size - core->table;
+	return core->table <= core->source->size &&
+		core->count * unit <= core->source->size - core->table;
 }
 
 static int check_table(const struct core *core)
 {
 	if (core->count > SPARSE_SEGMENTS_MAX)
-		return sparse_error(0, "'%s' is to have %llu segments, more than %llu"
-				    OTHERWISE, core->path,
-				    (unsigned long long)core->count,
-				    (unsigned long long)SPARSE_SEGMENTS_MAX);
+		return refuse(core, " is to have %llu segments, more than %llu",
+			      (unsigned long long)core->count,
+			      (unsigned long long)SPARSE_SEGMENTS_MAX);
 	if (!has_table(core))
-		return sparse_error(0, "'%s' is cut short: %llu segments are described from byte %llu on, the file has %llu"
-				    OTHERWISE, core->path,
-				    (unsigned long long)core->count,
-				    (unsigned long long)core->table,
-				    (unsigned long long)core->size);
+		return refuse(core, " is cut short: %llu segments are described from byte %llu on, the file has %llu",
+			      (unsigned long long)core->count,
+			      (unsigned long long)core->table,
+			      (unsigned long long)core->source->size);
 	return 0;
 }
 
 static int arrange(const struct core *core)
 {
 	struct sparse_conflict conflict;
-	int err = sparse_layout_arrange(core->layout, core->fd, &conflict);
+	int ret = sparse_layout_arrange(core->layout, core->source, &conflict, core->failure);
 
-	if (err == -EEXIST)
-		return sparse_error(0, "'%s': segments %u and %u hold different memory of address 0x%llx"
-				    OTHERWISE, core->path, conflict.a, conflict.b,
-				    (unsigned long long)conflict.start);
-	if (err == -E2BIG)
-		return sparse_error(0, "'%s': segments %u and %u overlap at address 0x%llx, and too many do"
-				    OTHERWISE, core->path, conflict.a, conflict.b,
-				    (unsigned long long)conflict.start);
-	return err ? failed(core, err) : 0;
+	if (ret <= 0)
+		return ret;
+	return refuse(core, ": segments %u and %u %s address 0x%llx%s", conflict.a, conflict.b,
+		      conflict.differ ? "hold different memory of" : "overlap at",
+		      (unsigned long long)conflict.start,
+		      conflict.differ ? "" : ", and too many do");
 }
 
 /* the memory of a process has no physical addresses */
@@ -326,8 +314,7 @@ static int read_core(struct core *core)
 	int err;
 
 	if (!has_count(core))
-		return sparse_error(0, "'%s' is cut short: the number of its segments is not in it"
-				    OTHERWISE, core->path);
+		return refuse(core, " is cut short: the number of its segments is not in it");
 	err = read_count(core);
 	if (!err)
 		err = check_table(core);
@@ -340,23 +327,23 @@ static int read_core(struct core *core)
 	core->layout = calloc(1, sizeof(*core->layout) +
 			      core->segments * sizeof(core->layout->piece[0]));
 	if (!core->layout)
-		return sparse_error(-ENOMEM, "could not read '%s'", core->path);
+		return sparse_fail(core->failure, SPARSE_READ, core->source->path, -ENOMEM);
 	err = visit_segments(core, add_segment);
 	if (!err)
 		err = arrange(core);
 	return err ? err : 1;
 }
 
-int sparse_elfcore_read(int fd, const char *path, u64 size, bool wanted,
-			struct sparse_layout **layout)
+int sparse_elfcore_read(const struct sparse_source *source, bool wanted,
+			struct sparse_layout **layout, struct sparse_failure *failure)
 {
-	struct core core = { .fd = fd, .path = path, .size = size };
+	struct core core = { .source = source, .failure = failure };
 	int ret;
 
 	*layout = NULL;
 	ret = read_header(&core);
 	if (!ret && wanted)
-		return sparse_error(0, "'%s' is no ELF core" OTHERWISE, path);
+		return refuse(&core, " is no ELF core");
 	if (ret > 0)
 		ret = read_core(&core);
 	if (ret > 0) {
@@ -365,14 +352,14 @@ int sparse_elfcore_read(int fd, const char *path, u64 size, bool wanted,
 	}
 	free(core.layout);
 	if (!ret && wanted)
-		return sparse_error(0, "'%s' is an ELF core, but of no machine: its memory has no physical addresses"
-				    OTHERWISE, path);
+		return refuse(&core, " is an ELF core, but of no machine: its memory has no physical addresses");
 	return ret;
 }
 
-int sparse_elfcore_is_likely(int fd, const char *path, u64 size)
+int sparse_elfcore_is_likely(const struct sparse_source *source,
+			     struct sparse_failure *failure)
 {
-	struct core core = { .fd = fd, .path = path, .size = size };
+	struct core core = { .source = source, .failure = failure };
 	int ret;
 
 	ret = read_header(&core);

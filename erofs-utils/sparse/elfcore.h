@@ -9,13 +9,12 @@
 
 /**
  * sparse_elfcore_read() - find a machine's memory in an ELF core
- * @fd: the core, open for reading
- * @path: its name
- * @size: its size in bytes
+ * @source: the core
  * @wanted: it is to be one; else it may be anything
  * @layout: set to where in it memory is: what its PT_LOAD segments hold, at their
  *	physical addresses, from address 0 on; or, if it is not @wanted and none, to
  *	NULL
+ * @failure: where a failure is noted
  *
  * A core is a file that says so (ET_CORE) by a header in which all that is fixed is
  * right.  One whose segments have no physical addresses is of a process, and is none
@@ -24,22 +23,22 @@
  *
  * Source of the format: <elf.h>, and "System V ABI", chapters 4 and 5.
  *
- * Return: 0 or a negative errno, which has been reported.
+ * Return: 0 or a negative errno.
  */
-int sparse_elfcore_read(int fd, const char *path, u64 size, bool wanted,
-			struct sparse_layout **layout);
+int sparse_elfcore_read(const struct sparse_source *source, bool wanted,
+			struct sparse_layout **layout, struct sparse_failure *failure);
 
 /**
  * sparse_elfcore_is_likely() - see whether a file looks like an ELF core of a machine
- * @fd: the file, open for reading
- * @path: its name
- * @size: its size in bytes
+ * @source: the file
+ * @failure: where a failure is noted
  *
  * Only its header and its first 1,024 segments are looked at: a guest, in whose memory
  * they may be, is not to make packing slow.  What is wrong in a core is not looked for.
  *
- * Return: 1 if it does, 0 if not, or a negative errno, which has been reported.
+ * Return: 1 if it does, 0 if not, or a negative errno.
  */
-int sparse_elfcore_is_likely(int fd, const char *path, u64 size);
+int sparse_elfcore_is_likely(const struct sparse_source *source,
+			     struct sparse_failure *failure);
 
 #endif

@@ -32,6 +32,24 @@ int sparse_data_next(int fd, u64 pos, u64 end, u64 *data, u64 *hole)
 	return 1;
 }
 
+ssize_t sparse_data_read(int fd, void *buf, size_t len, u64 pos)
+{
+	size_t done = 0;
+	ssize_t ret;
+
+	while (done < len) {
+		ret = pread(fd, (u8 *)buf + done, len - done, pos + done);
+		if (ret < 0 && errno == EINTR)
+			continue;
+		if (ret < 0)
+			return -errno;
+		if (!ret)
+			break;
+		done += ret;
+	}
+	return done;
+}
+
 int sparse_extent_next(int fd, u64 block, u64 blocks,
 		       struct sparse_extent *extent)
 {
@@ -42,7 +60,8 @@ int sparse_extent_next(int fd, u64 block, u64 blocks,
 			       blocks << SPARSE_BLOCK_BITS, &data, &hole);
 	if (ret <= 0)
 		return ret;
-	extent->start = data >> SPARSE_BLOCK_BITS;
-	extent->end = sparse_blocks(hole);
+	*extent = (struct sparse_extent) {
+		data >> SPARSE_BLOCK_BITS, sparse_blocks(hole), 0,
+	};
 	return 1;
 }

@@ -2,16 +2,21 @@
 #ifndef EROFS_SPARSE_EXTENT_H
 #define EROFS_SPARSE_EXTENT_H
 
+#include <sys/types.h>
+
 #include "types.h"
 
 /**
  * struct sparse_extent - blocks of a file that may hold data
  * @start: number of the first block
  * @end: number of the block after the last one
+ * @addr: 0 if they are to be read; else they are known to be on another device, from this
+ *	address on
  */
 struct sparse_extent {
 	u64 start;
 	u64 end;
+	u32 addr;
 };
 
 /**
@@ -27,6 +32,17 @@ struct sparse_extent {
  * Return: 1 if there is data, 0 if only a hole is left, or a negative errno.
  */
 int sparse_data_next(int fd, u64 pos, u64 end, u64 *data, u64 *hole);
+
+/**
+ * sparse_data_read() - read a part of a file
+ * @fd: open for reading, can seek
+ * @buf: where to put it
+ * @len: how many bytes
+ * @pos: where they are
+ *
+ * Return: how many bytes that were, less than @len only at the end, or a negative errno.
+ */
+ssize_t sparse_data_read(int fd, void *buf, size_t len, u64 pos);
 
 /**
  * sparse_extent_next() - find the next data in a file

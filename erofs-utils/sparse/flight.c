@@ -58,6 +58,7 @@ void sparse_flight_exit(struct sparse_flight *flight)
 		return;
 	sparse_pool_stop(&flight->pool);
 	for (i = 0; i < flight->slots; i++) {
+		sparse_failure_exit(&flight->slot[i].failure);
 		sparse_hash_exit(&flight->slot[i].hash);
 		sparse_batch_exit(&flight->slot[i].batch);
 	}
@@ -69,11 +70,15 @@ static void run_read(struct sparse_job *job)
 {
 	struct sparse_slot *slot = container_of(job, struct sparse_slot, job);
 	const struct sparse_flight *flight = slot->flight;
+	struct sparse_batch *batch = &slot->batch;
+	int err;
 
-	slot->err = sparse_batch_read(&slot->batch);
-	if (!slot->err)
-		slot->err = sparse_batch_scan(&slot->batch, flight->key, flight->known,
-					      flight->want_digest ? &slot->hash : NULL);
+	if (sparse_batch_read(batch, &slot->failure))
+		return;
+	err = sparse_batch_scan(batch, flight->key, flight->known,
+				flight->want_digest ? &slot->hash : NULL);
+	if (err)
+		sparse_fail(&slot->failure, SPARSE_READ, batch->source->path, err);
 }
 
 static void run_write(struct sparse_job *job)
@@ -81,19 +86,20 @@ static void run_write(struct sparse_job *job)
 	struct sparse_slot *slot = container_of(job, struct sparse_slot, job);
 	const struct sparse_store *store = slot->flight->store;
 
-	slot->err = sparse_store_write(store, &slot->run);
+	sparse_store_write(store, &slot->run, &slot->failure);
 	if (slot->sync_first != slot->sync_end)
 		sparse_store_sync(store, slot->sync_first, slot->sync_end);
 }
 
-static int read_ahead(struct sparse_flight *flight, struct sparse_walk *walk)
+static int read_ahead(struct sparse_flight *flight, struct sparse_walk *walk,
+		      struct sparse_failure *failure)
 {
 	struct sparse_slot *slot;
 	int err;
 
 	while (flight->head - flight->tail < flight->slots) {
 		slot = slot_of(flight, flight->head);
-		err = sparse_batch_plan(&slot->batch, walk);
+		err = sparse_batch_plan(&slot->batch, walk, failure);
 		if (err || !slot->batch.count)
 			return err;
 		slot->run.count = 0;
@@ -105,19 +111,19 @@ static int read_ahead(struct sparse_flight *flight, struct sparse_walk *walk)
 }
 
 int sparse_flight_next(struct sparse_flight *flight, struct sparse_walk *walk,
-		       struct sparse_slot **slotp)
+		       struct sparse_slot **slotp, struct sparse_failure *failure)
 {
 	struct sparse_slot *slot;
 	int err;
 
 	*slotp = NULL;
-	err = read_ahead(flight, walk);
+	err = read_ahead(flight, walk, failure);
 	if (err || flight->mid == flight->head)
 		return err;
 	slot = slot_of(flight, flight->mid);
 	sparse_pool_wait(&flight->pool, &slot->job);
 	*slotp = slot;
-	return slot->err;
+	return sparse_failure_take(failure, &slot->failure);
 }
 
 void sparse_flight_store(struct sparse_flight *flight, u32 index,
@@ -131,17 +137,17 @@ void sparse_flight_store(struct sparse_flight *flight, u32 index,
 }
 
 /* the oldest batch that is being written leaves the ring */
-static int retire(struct sparse_flight *flight)
+static int retire(struct sparse_flight *flight, struct sparse_failure *failure)
 {
 	struct sparse_slot *slot = slot_of(flight, flight->tail++);
 
 	sparse_pool_wait(&flight->pool, &slot->job);
 	if (slot->run.count)
 		flight->written = slot->run.first + slot->run.count;
-	return slot->err;
+	return sparse_failure_take(failure, &slot->failure);
 }
 
-int sparse_flight_write(struct sparse_flight *flight)
+int sparse_flight_write(struct sparse_flight *flight, struct sparse_failure *failure)
 {
 	struct sparse_slot *slot = slot_of(flight, flight->mid++);
 	int err;
@@ -158,7 +164,7 @@ int sparse_flight_write(struct sparse_flight *flight)
 	       (flight->mid - flight->tail > flight->slots / 2 ||
 		sparse_pool_is_done(&flight->pool,
 				    &slot_of(flight, flight->tail)->job))) {
-		err = retire(flight);
+		err = retire(flight, failure);
 		if (err)
 			return err;
 	}
@@ -167,19 +173,18 @@ int sparse_flight_write(struct sparse_flight *flight)
 
 void sparse_flight_drop(struct sparse_flight *flight)
 {
-	while (flight->head > flight->mid)
-		sparse_pool_wait(&flight->pool,
-				 &slot_of(flight, --flight->head)->job);
+	struct sparse_slot *slot;
+
+	while (flight->head > flight->mid) {
+		slot = slot_of(flight, --flight->head);
+		sparse_pool_wait(&flight->pool, &slot->job);
+		sparse_failure_exit(&slot->failure);
+	}
 }
 
-int sparse_flight_land(struct sparse_flight *flight)
+int sparse_flight_land(struct sparse_flight *flight, struct sparse_failure *failure)
 {
-	int err = 0, ret;
-
-	while (flight->tail < flight->mid) {
-		ret = retire(flight);
-		if (!err)
-			err = ret;
-	}
-	return err;
+	while (flight->tail < flight->mid)
+		retire(flight, failure);
+	return failure->err;
 }

@@ -11,12 +11,12 @@
 /**
  * struct sparse_slot - one batch between its file and the image
  * @batch: read and scanned
- * @err: what that came to, then what writing came to
+ * @failure: what that came to, then what writing came to
  * @run: its blocks that are to be stored: set by whoever places them
  */
 struct sparse_slot {
 	struct sparse_batch batch;
-	int err;
+	struct sparse_failure failure;
 	struct sparse_run run;
 	/* private */
 	struct sparse_job job;
@@ -79,11 +79,12 @@ void sparse_flight_exit(struct sparse_flight *flight);
  * @flight: initialised
  * @walk: where batches to be read ahead come from
  * @slotp: set to the batch, with an empty run, or to NULL at the end of the file
+ * @failure: where a failure is noted
  *
- * Return: 0, or the negative errno of seeking, reading or scanning.
+ * Return: 0 or a negative errno.
  */
 int sparse_flight_next(struct sparse_flight *flight, struct sparse_walk *walk,
-		       struct sparse_slot **slotp);
+		       struct sparse_slot **slotp, struct sparse_failure *failure);
 
 /**
  * sparse_flight_store() - add a block to the run of the batch that was next
@@ -97,10 +98,11 @@ void sparse_flight_store(struct sparse_flight *flight, u32 index,
 /**
  * sparse_flight_write() - have the run of the batch that was next written
  * @flight: initialised
+ * @failure: where the failure of an earlier batch is noted
  *
- * Return: 0, or the negative errno of writing an earlier batch.
+ * Return: 0 or a negative errno.
  */
-int sparse_flight_write(struct sparse_flight *flight);
+int sparse_flight_write(struct sparse_flight *flight, struct sparse_failure *failure);
 
 /**
  * sparse_flight_drop() - forget the batches that were read ahead
@@ -111,9 +113,10 @@ void sparse_flight_drop(struct sparse_flight *flight);
 /**
  * sparse_flight_land() - wait until everything is written
  * @flight: initialised; nothing read ahead
+ * @failure: where a failure is noted
  *
- * Return: 0 or the negative errno of writing.
+ * Return: 0 or a negative errno.
  */
-int sparse_flight_land(struct sparse_flight *flight);
+int sparse_flight_land(struct sparse_flight *flight, struct sparse_failure *failure);
 
 #endif

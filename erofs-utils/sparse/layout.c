@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "layout.h"
-#include "source.h"
 
 /* compared at once */
-#define WINDOW	65536
+#define WINDOW	16384
 
 static u64 min_u64(u64 a, u64 b)
 {
@@ -38,19 +37,20 @@ static u64 source_of(const struct sparse_piece *piece, u64 pos)
 }
 
 /* Return: 1 if both pieces hold the same there, 0 if not, or a negative errno. */
-static int is_same(int fd, const struct sparse_piece *a,
-		   const struct sparse_piece *b, u64 start, u64 end)
+static int is_same(const struct sparse_source *source, const struct sparse_piece *a,
+		   const struct sparse_piece *b, u64 start, u64 end,
+		   struct sparse_failure *failure)
 {
-	static u8 data[2][WINDOW];
+	u8 data[2][WINDOW];
 	size_t len;
 	int err;
 
 	for (; start < end; start += len) {
 		len = min_u64(end - start, WINDOW);
-		err = sparse_source_read(fd, data[0], len, source_of(a, start));
+		err = sparse_source_read(source, data[0], len, source_of(a, start), failure);
 		if (!err)
-			err = sparse_source_read(fd, data[1], len,
-						 source_of(b, start));
+			err = sparse_source_read(source, data[1], len, source_of(b, start),
+						 failure);
 		if (err)
 			return err;
 		if (memcmp(data[0], data[1], len))
@@ -60,9 +60,10 @@ static int is_same(int fd, const struct sparse_piece *a,
 }
 
 /* that what @piece has before @end, where the pieces before it end, is what they have */
-static int check_overlap(const struct sparse_layout *layout, int fd,
+static int check_overlap(const struct sparse_layout *layout,
+			 const struct sparse_source *source,
 			 const struct sparse_piece *piece, u64 end, u64 *budget,
-			 struct sparse_conflict *conflict)
+			 struct sparse_conflict *conflict, struct sparse_failure *failure)
 {
 	const struct sparse_piece *other = &layout->piece[layout->count];
 	u64 from, to, cost;
@@ -74,15 +75,17 @@ static int check_overlap(const struct sparse_layout *layout, int fd,
 		if (from >= to ||
 		    source_of(other, from) == source_of(piece, from))
 			continue;
-		*conflict = (struct sparse_conflict) { other->id, piece->id, from };
 		/* by the page, lest single bytes take for ever */
 		cost = sparse_blocks(to - from) << SPARSE_BLOCK_BITS;
+		*conflict = (struct sparse_conflict) {
+			other->id, piece->id, from, cost <= *budget,
+		};
 		if (cost > *budget)
-			return -E2BIG;
+			return 1;
 		*budget -= cost;
-		ret = is_same(fd, other, piece, from, to);
+		ret = is_same(source, other, piece, from, to, failure);
 		if (ret <= 0)
-			return ret ? ret : -EEXIST;
+			return ret ? ret : 1;
 	}
 	return 0;
 }
@@ -98,22 +101,25 @@ static void append(struct sparse_layout *layout, const struct sparse_piece *piec
 		layout->piece[layout->count++] = *piece;
 }
 
-int sparse_layout_arrange(struct sparse_layout *layout, int fd,
-			  struct sparse_conflict *conflict)
+int sparse_layout_arrange(struct sparse_layout *layout,
+			  const struct sparse_source *source,
+			  struct sparse_conflict *conflict,
+			  struct sparse_failure *failure)
 {
 	u64 end = 0, budget = SPARSE_OVERLAP_MAX;
 	size_t count = layout->count, i;
 	struct sparse_piece piece;
-	int err;
+	int ret;
 
 	qsort(layout->piece, count, sizeof(piece), by_start);
 	/* those arranged are never more than those taken */
 	layout->count = 0;
 	for (i = 0; i < count; i++) {
 		piece = layout->piece[i];
-		err = check_overlap(layout, fd, &piece, end, &budget, conflict);
-		if (err)
-			return err;
+		ret = check_overlap(layout, source, &piece, end, &budget, conflict,
+				    failure);
+		if (ret)
+			return ret;
 		if (piece.end <= end || piece.end == piece.start)
 			continue;
 		if (piece.start < end) {
@@ -141,9 +147,10 @@ static size_t find(const struct sparse_layout *layout, u64 pos)
 	return first;
 }
 
-int sparse_layout_next(const struct sparse_layout *layout, int fd, u64 block,
+static int layout_next(struct sparse_source *source, u64 block,
 		       struct sparse_extent *extent)
 {
+	const struct sparse_layout *layout = source->layout;
 	u64 pos = block << SPARSE_BLOCK_BITS, data, hole;
 	const struct sparse_piece *piece;
 	size_t i;
@@ -151,8 +158,8 @@ int sparse_layout_next(const struct sparse_layout *layout, int fd, u64 block,
 
 	for (i = find(layout, pos); i < layout->count; i++) {
 		piece = &layout->piece[i];
-		ret = sparse_data_next(fd, source_of(piece,
-						     max_u64(pos, piece->start)),
+		ret = sparse_data_next(source->fd,
+				       source_of(piece, max_u64(pos, piece->start)),
 				       source_of(piece, piece->end), &data, &hole);
 		if (ret < 0)
 			return ret;
@@ -160,34 +167,36 @@ int sparse_layout_next(const struct sparse_layout *layout, int fd, u64 block,
 			continue;
 		data += piece->start - piece->offset;
 		hole += piece->start - piece->offset;
-		extent->start = data >> SPARSE_BLOCK_BITS;
-		extent->end = sparse_blocks(hole);
+		*extent = (struct sparse_extent) {
+			data >> SPARSE_BLOCK_BITS, sparse_blocks(hole), 0,
+		};
 		return 1;
 	}
 	return 0;
 }
 
-int sparse_layout_read(const struct sparse_layout *layout, int fd, u8 *buf,
-		       size_t len, u64 pos)
+static ssize_t layout_read(const struct sparse_source *source, void *buf, size_t len,
+			   u64 pos)
 {
-	u64 at = pos, stop = pos + len, from, to;
+	const struct sparse_layout *layout = source->layout;
+	u64 stop = pos + len, from, to;
 	const struct sparse_piece *piece;
+	ssize_t ret;
 	size_t i;
-	int err;
 
+	memset(buf, 0, len);
 	for (i = find(layout, pos); i < layout->count; i++) {
 		piece = &layout->piece[i];
 		if (piece->start >= stop)
 			break;
 		from = max_u64(piece->start, pos);
 		to = min_u64(piece->end, stop);
-		memset(buf + (at - pos), 0, from - at);
-		err = sparse_source_read(fd, buf + (from - pos), to - from,
-					 source_of(piece, from));
-		if (err)
-			return err;
-		at = to;
+		ret = sparse_data_read(source->fd, (u8 *)buf + (from - pos), to - from,
+				       source_of(piece, from));
+		if (ret < (ssize_t)(to - from))
+			return ret < 0 ? ret : (ssize_t)(from - pos);
 	}
-	memset(buf + (at - pos), 0, stop - at);
-	return 0;
+	return len;
 }
+
+const struct sparse_source_ops sparse_source_layout = { layout_next, layout_read };

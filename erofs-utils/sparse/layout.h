@@ -2,7 +2,7 @@
 #ifndef EROFS_SPARSE_LAYOUT_H
 #define EROFS_SPARSE_LAYOUT_H
 
-#include "extent.h"
+#include "source.h"
 
 /* how much may be held twice by different bytes of a source: a kernel's text and data */
 #define SPARSE_OVERLAP_MAX	((u64)1 << 30)
@@ -39,49 +39,29 @@ struct sparse_layout {
  * @a: the @id of one
  * @b: the @id of the other
  * @start: where in the file it is that they do
+ * @differ: they were compared, and not the same; else that would have been too much
  */
 struct sparse_conflict {
 	u32 a;
 	u32 b;
 	u64 start;
+	bool differ;
 };
 
 /**
  * sparse_layout_arrange() - make a layout of pieces in any order
  * @layout: its pieces may overlap; they are sorted, cut and joined
- * @fd: the source; what two pieces hold has to be the same bytes
- * @conflict: filled in if that is not so
+ * @source: what the pieces are of; what two of them hold has to be the same bytes
+ * @conflict: filled in if that is not so, or if it is more than SPARSE_OVERLAP_MAX
+ * @failure: where a failure is noted
  *
- * Return: 0, -EEXIST if two pieces differ, -E2BIG if they hold more than
- * SPARSE_OVERLAP_MAX from two places, both with @conflict set, -ETXTBSY if the source
- * is shorter than they say, or the negative errno of a failed read.
- */
-int sparse_layout_arrange(struct sparse_layout *layout, int fd,
-			  struct sparse_conflict *conflict);
-
-/**
- * sparse_layout_next() - sparse_extent_next() for a file with a layout
- * @layout: arranged
- * @fd: the source; its offset is moved
- * @block: number of the block to start from
- * @extent: filled in if there is data
+ * sparse_source_layout then is the file.
  *
- * Return: as sparse_extent_next().
+ * Return: 0, 1 with @conflict, or a negative errno.
  */
-int sparse_layout_next(const struct sparse_layout *layout, int fd, u64 block,
-		       struct sparse_extent *extent);
-
-/**
- * sparse_layout_read() - read a part of a file with a layout
- * @layout: arranged
- * @fd: the source
- * @buf: where to put it
- * @len: how many bytes, none beyond the end of the file
- * @pos: place of the first one in the file
- *
- * Return: as sparse_source_read().
- */
-int sparse_layout_read(const struct sparse_layout *layout, int fd, u8 *buf,
-		       size_t len, u64 pos);
+int sparse_layout_arrange(struct sparse_layout *layout,
+			  const struct sparse_source *source,
+			  struct sparse_conflict *conflict,
+			  struct sparse_failure *failure);
 
 #endif

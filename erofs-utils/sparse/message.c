@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "message.h"
@@ -11,13 +12,12 @@
 const char *sparse_program = "mkfs.erofs";
 
 /* names come from tarballs, too: none is to look like a line of ours, or to steer a terminal */
-static void say(int err, const char *fmt, va_list args)
+static void print(char *text, int err)
 {
-	char text[2 * PATH_MAX], *s, *to;
+	char *s, *to;
 	uint32_t c;
 	size_t len;
 
-	vsnprintf(text, sizeof(text), fmt, args);
 	for (s = to = text; *s; s += len ? len : 1) {
 		len = sparse_text_character(s, &c);
 		/* a single byte is one where the terminal does not expect UTF-8 */
@@ -31,6 +31,25 @@ static void say(int err, const char *fmt, va_list args)
 	*to = '\0';
 	fprintf(stderr, "%s: %s%s%s\n", sparse_program, text, err ? ": " : "",
 		err ? strerror(-err) : "");
+}
+
+static void say(int err, const char *fmt, va_list args)
+{
+	char text[2 * PATH_MAX];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	print(text, err);
+}
+
+void sparse_failure_print(const struct sparse_failure *failure)
+{
+	char *text = sparse_failure_text(failure);
+
+	if (text)
+		print(text, 0);
+	else
+		sparse_error(-ENOMEM, "could not say what went wrong");
+	free(text);
 }
 
 int sparse_error(int err, const char *fmt, ...)

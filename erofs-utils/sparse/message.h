@@ -2,6 +2,8 @@
 #ifndef EROFS_SPARSE_MESSAGE_H
 #define EROFS_SPARSE_MESSAGE_H
 
+#include "failure.h"
+
 #ifndef __printf
 #define __printf(a, b)	__attribute__((__format__(printf, a, b)))
 #endif
@@ -21,6 +23,9 @@ extern const char *sparse_program;
  */
 int sparse_error(int err, const char *fmt, ...)
 	__printf(2, 3);
+
+/** sparse_failure_print() - say the same of what was noted */
+void sparse_failure_print(const struct sparse_failure *failure);
 
 /**
  * sparse_warning() - say in one line on standard error what is not as it was asked

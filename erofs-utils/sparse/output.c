@@ -17,6 +17,7 @@
 #define NAME_TRIES	100
 
 const struct sparse_signature sparse_image_signature = {
+	.what = "no EROFS image", .name = "image",
 	.pos = 1024, .bytes = "\xe2\xe1\xf5\xe0", .len = 4,
 };
 
@@ -100,26 +101,25 @@ static void block_signals(sigset_t *old)
 	pthread_sigmask(SIG_BLOCK, &set, old);
 }
 
-static int check_existing(const char *path,
-			  const struct sparse_signature *signature)
+static int check_existing(const struct sparse_output *out,
+			  const struct sparse_signature *signature,
+			  struct sparse_failure *failure)
 {
 	char bytes[SIGNATURE_MAX];
 	ssize_t ret;
-	int fd;
+	int fd, err;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(out->target, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	ret = pread(fd, bytes, signature->len, signature->pos);
-	if (ret < 0)
-		ret = -errno;
-	else if ((size_t)ret < signature->len ||
-		 memcmp(bytes, signature->bytes, signature->len))
-		ret = -EEXIST;
-	else
-		ret = 0;
+	err = ret < 0 ? -errno : 0;
 	close(fd);
-	return ret;
+	if (err || ((size_t)ret == signature->len &&
+		    !memcmp(bytes, signature->bytes, signature->len)))
+		return err;
+	return sparse_refuse(failure, out->path, " exists and is %s: remove it",
+			     signature->what);
 }
 
 static int open_directory(struct sparse_output *out)
@@ -144,7 +144,8 @@ static int open_directory(struct sparse_output *out)
 }
 
 static int find_existing(struct sparse_output *out,
-			 const struct sparse_signature *signature)
+			 const struct sparse_signature *signature,
+			 struct sparse_failure *failure)
 {
 	struct stat st;
 
@@ -160,12 +161,15 @@ static int find_existing(struct sparse_output *out,
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
-		return -ENOTSUP;
-	return st.st_size ? check_existing(out->target, signature) : 0;
+		return sparse_refuse(failure, out->path,
+				     " is not a regular file: name another %s",
+				     signature->name);
+	return st.st_size ? check_existing(out, signature, failure) : 0;
 }
 
 int sparse_output_find(struct sparse_output *out, const char *path,
-		       const struct sparse_signature *signature)
+		       const struct sparse_signature *signature,
+		       struct sparse_failure *failure)
 {
 	struct stat st;
 	int err;
@@ -174,7 +178,7 @@ int sparse_output_find(struct sparse_output *out, const char *path,
 	out->path = path;
 	out->target = realpath(path, NULL);
 	if (out->target) {
-		err = find_existing(out, signature);
+		err = find_existing(out, signature, failure);
 	} else if (errno != ENOENT) {
 		err = -errno;
 	} else if (!lstat(path, &st)) {
@@ -183,7 +187,9 @@ int sparse_output_find(struct sparse_output *out, const char *path,
 		out->target = strdup(path);
 		err = out->target ? 0 : -ENOMEM;
 	}
-	return err ? err : open_directory(out);
+	if (!err)
+		err = open_directory(out);
+	return err ? sparse_fail(failure, SPARSE_CREATE, path, err) : 0;
 }
 
 bool sparse_output_is_same(const struct sparse_output *a,
@@ -255,7 +261,7 @@ static int name_temporary(struct sparse_output *out,
 	return err;
 }
 
-int sparse_output_open(struct sparse_output *out)
+int sparse_output_open(struct sparse_output *out, struct sparse_failure *failure)
 {
 	sigset_t old;
 	int err = 0;
@@ -269,7 +275,7 @@ int sparse_output_open(struct sparse_output *out)
 		err = name_temporary(out, create_file);
 	catch_signals(out);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return err;
+	return err ? sparse_fail(failure, SPARSE_CREATE, out->path, err) : 0;
 }
 
 static int exchange_names(const struct sparse_output *out)
@@ -337,17 +343,18 @@ static int set_mode(struct sparse_output *out, mode_t mode)
 		-errno : 0;
 }
 
-int sparse_output_sync(struct sparse_output *out, mode_t mode)
+int sparse_output_sync(struct sparse_output *out, mode_t mode,
+		       struct sparse_failure *failure)
 {
 	int err = set_mode(out, mode);
 
 	if (!err && fsync(out->fd))
 		err = -errno;
-	return err;
+	return err ? sparse_fail(failure, SPARSE_WRITE, out->path, err) : 0;
 }
 
 int sparse_output_commit(struct sparse_output *out, struct sparse_output *with,
-			 const char **failed)
+			 struct sparse_failure *failure)
 {
 	struct sparse_output *all[] = { out, with };
 	size_t count = with ? 2 : 1, i;
@@ -356,13 +363,15 @@ int sparse_output_commit(struct sparse_output *out, struct sparse_output *with,
 
 	block_signals(&old);
 	for (i = 0; i < count && !err; i++) {
-		*failed = all[i]->path;
 		if (!all[i]->named)
 			err = name_temporary(all[i], link_file);
+		if (err)
+			sparse_fail(failure, SPARSE_WRITE, all[i]->path, err);
 	}
 	for (i = 0; i < count && !err; i++) {
-		*failed = all[i]->path;
 		err = give_name(all[i], with);
+		if (err)
+			sparse_fail(failure, SPARSE_WRITE, all[i]->path, err);
 	}
 	for (i = 0; i < count; i++) {
 		if (err)

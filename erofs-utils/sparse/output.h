@@ -4,16 +4,20 @@
 
 #include <sys/stat.h>
 
-#include "types.h"
+#include "failure.h"
 
 /**
  * struct sparse_signature - what tells a file that may be replaced from one that
  * may not
+ * @what: what it is if it has none of it, as "no EROFS image"
+ * @name: what it is for short
  * @pos: where it is
  * @bytes: what is there
  * @len: how many
  */
 struct sparse_signature {
+	const char *what;
+	const char *name;
 	off_t pos;
 	const char *bytes;
 	size_t len;
@@ -63,22 +67,25 @@ struct sparse_output {
  * @out: filled in, but for @fd; released by sparse_output_close()
  * @path: the file's name, which is to live as long as @out
  * @signature: of what may be replaced
+ * @failure: where a failure is noted; that the name is not that of a regular file is one,
+ *	and that this is not empty and has no such signature
  *
  * A symbolic link is followed: it will lead to the file.
  *
- * Return: 0; -EISDIR or -ENOTSUP if the name is not that of a regular file,
- * -EEXIST if that is not empty and has no such signature, or another negative errno.
+ * Return: 0 or a negative errno.
  */
 int sparse_output_find(struct sparse_output *out, const char *path,
-		       const struct sparse_signature *signature);
+		       const struct sparse_signature *signature,
+		       struct sparse_failure *failure);
 
 /**
  * sparse_output_open() - create the file
  * @out: found
+ * @failure: where a failure is noted
  *
  * Return: 0 or a negative errno.
  */
-int sparse_output_open(struct sparse_output *out);
+int sparse_output_open(struct sparse_output *out, struct sparse_failure *failure);
 
 /** sparse_output_is_same() - whether two that were found have one name */
 bool sparse_output_is_same(const struct sparse_output *a,
@@ -106,15 +113,16 @@ bool sparse_output_is_itself(const struct sparse_output *out,
  * there to read ours; then, and if nothing is replaced, the owner alone may read
  * and write.
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno, which is noted in @failure.
  */
-int sparse_output_sync(struct sparse_output *out, mode_t mode);
+int sparse_output_sync(struct sparse_output *out, mode_t mode,
+		       struct sparse_failure *failure);
 
 /**
  * sparse_output_commit() - give the file its name
  * @out: on disk
  * @with: another one, which gets its name right after @out; or NULL
- * @failed: the path of the one that could not get its name
+ * @failure: where a failure is noted
  *
  * No signal comes in between.  If there are two and one fails, both names are taken
  * back, and what they were of has them again where the file system can exchange
@@ -123,7 +131,7 @@ int sparse_output_sync(struct sparse_output *out, mode_t mode);
  * Return: 0 or a negative errno.
  */
 int sparse_output_commit(struct sparse_output *out, struct sparse_output *with,
-			 const char **failed);
+			 struct sparse_failure *failure);
 
 /**
  * sparse_output_close() - remove what was not committed, release the rest

@@ -4,13 +4,11 @@
 
 #include "pack.h"
 
-int sparse_packer_init(struct sparse_packer *packer, int fd, u32 start)
+static int init(struct sparse_packer *packer)
 {
 	unsigned int i;
 	int err;
 
-	packer->store.fd = fd;
-	packer->store.start = start;
 	err = sparse_dedupe_init(&packer->dedupe);
 	for (i = 0; i < ARRAY_SIZE(packer->key) && !err; i++)
 		err = sparse_key_init(&packer->key[i]);
@@ -30,6 +28,15 @@ int sparse_packer_init(struct sparse_packer *packer, int fd, u32 start)
 	return sparse_verity_init(&packer->verity, &packer->hash);
 }
 
+int sparse_packer_init(struct sparse_packer *packer, int fd, const char *path, u32 start)
+{
+	int err;
+
+	packer->store = (struct sparse_store) { path, fd, start };
+	err = init(packer);
+	return err ? sparse_fail(&packer->failure, SPARSE_START, NULL, err) : 0;
+}
+
 void sparse_packer_finish(struct sparse_packer *packer)
 {
 	sparse_flight_exit(&packer->flight);
@@ -42,6 +49,7 @@ void sparse_packer_exit(struct sparse_packer *packer)
 {
 	sparse_packer_finish(packer);
 	sparse_space_exit(&packer->space);
+	sparse_failure_exit(&packer->failure);
 }
 
 static u64 data_end(const struct sparse_packer *packer)
@@ -59,7 +67,8 @@ static int store_chunk(struct sparse_packer *packer, const u8 *data,
 	int err;
 
 	if (packer->store.start + index + count > data_end(packer))
-		return -EFBIG;
+		return sparse_refuse(&packer->failure, packer->walk.source->path,
+				     ": the image would hold more than 8 TiB of data, or 16 TiB with its bases");
 	err = sparse_dedupe_add(&packer->dedupe, id, index);
 	if (err)
 		return err;
@@ -84,8 +93,7 @@ static int place_data(struct sparse_packer *packer, const u8 *data,
 	return 0;
 }
 
-static int add_digests(struct sparse_packer *packer,
-		       const struct sparse_batch *batch, u64 *next)
+static int add_digests(struct sparse_packer *packer, const struct sparse_batch *batch)
 {
 	unsigned int i;
 	int err;
@@ -94,13 +102,13 @@ static int add_digests(struct sparse_packer *packer,
 		if (batch->zero[i])
 			continue;
 		err = sparse_verity_hole(&packer->verity,
-					 batch->block[i] - *next);
+					 batch->block[i] - packer->next);
 		if (!err)
 			err = sparse_verity_block(&packer->verity,
 						  batch->digest[i]);
 		if (err)
 			return err;
-		*next = batch->block[i] + 1;
+		packer->next = batch->block[i] + 1;
 	}
 	return 0;
 }
@@ -110,7 +118,7 @@ static int place_chunk(struct sparse_packer *packer,
 		       unsigned int count, struct sparse_chunkmap *map)
 {
 	unsigned int holes = 0, zeros = 0, i;
-	u32 addr;
+	u32 addr = 0;
 	int err;
 
 	for (i = first; i < first + count; i++) {
@@ -136,7 +144,7 @@ static int place_chunk(struct sparse_packer *packer,
 /* the part that has to be done batch by batch in the order of the files */
 static int place_batch(struct sparse_packer *packer,
 		       const struct sparse_batch *batch,
-		       struct sparse_chunkmap *map, u64 *next)
+		       struct sparse_chunkmap *map)
 {
 	unsigned int i, count;
 	int err = 0;
@@ -145,7 +153,7 @@ static int place_batch(struct sparse_packer *packer,
 		if (!batch->base[i])
 			sparse_dedupe_prefetch(&packer->dedupe, &batch->id[i]);
 	if (packer->want_digest)
-		err = add_digests(packer, batch, next);
+		err = add_digests(packer, batch);
 	for (i = 0; i < batch->count && !err; i += count) {
 		count = sparse_batch_chunk(batch, i);
 		err = place_chunk(packer, batch, i, count, map);
@@ -169,89 +177,85 @@ static int make_room(const struct sparse_batch *batch,
 	return 0;
 }
 
-static int pack_batches(struct sparse_packer *packer, struct sparse_walk *walk,
-			struct sparse_chunkmap **map, u64 *next)
+static void begin(struct sparse_packer *packer, struct sparse_source *source)
 {
+	packer->walk = (struct sparse_walk) { .source = source, .shift = packer->shift };
+	packer->next = 0;
+	if (packer->want_digest)
+		sparse_verity_begin(&packer->verity);
+}
+
+void sparse_pack_begin(struct sparse_packer *packer, struct sparse_source *source,
+		       struct sparse_chunkmap **map)
+{
+	begin(packer, source);
+	packer->map = map;
+	packer->leaves = NULL;
+}
+
+void sparse_pack_begin_leaves(struct sparse_packer *packer, struct sparse_source *source,
+			      struct sparse_leaf *leaves)
+{
+	begin(packer, source);
+	packer->map = NULL;
+	packer->leaves = leaves;
+}
+
+static int place(struct sparse_packer *packer, const struct sparse_batch *batch)
+{
+	int err = make_room(batch, packer->map);
+
+	return err ? err : place_batch(packer, batch, *packer->map);
+}
+
+static void copy_leaves(struct sparse_packer *packer, const struct sparse_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->count; i++)
+		memcpy(&packer->leaves[batch->block[i]], batch->digest[i],
+		       SPARSE_DIGEST_SIZE);
+}
+
+int sparse_pack_run(struct sparse_packer *packer)
+{
+	struct sparse_failure *failure = &packer->failure;
 	struct sparse_slot *slot;
 	unsigned int count;
 	int err;
 
-	for (;;) {
-		err = sparse_flight_next(&packer->flight, walk, &slot);
-		if (err || !slot)
-			return err;
-		err = make_room(&slot->batch, map);
-		if (!err)
-			err = place_batch(packer, &slot->batch, *map, next);
-		if (err)
-			return err;
-		count = slot->batch.count;
-		err = sparse_flight_write(&packer->flight);
-		if (err) {
-			packer->write_failed = true;
-			return err;
-		}
-		if (packer->progress)
-			packer->progress(packer->progress_arg, count);
-	}
+	err = sparse_flight_next(&packer->flight, &packer->walk, &slot, failure);
+	if (err || !slot)
+		return err;
+	count = slot->batch.count;
+	if (packer->leaves)
+		copy_leaves(packer, &slot->batch);
+	else
+		err = place(packer, &slot->batch);
+	if (err)
+		return sparse_fail(failure, SPARSE_READ, packer->walk.source->path, err);
+	err = sparse_flight_write(&packer->flight, failure);
+	return err ? err : (int)count;
 }
 
-static int pack(struct sparse_packer *packer, struct sparse_walk *walk,
-		struct sparse_chunkmap **map, u8 digest[SPARSE_DIGEST_SIZE])
+int sparse_pack_end(struct sparse_packer *packer, u8 digest[SPARSE_DIGEST_SIZE])
 {
-	u64 next = 0;
-	int err;
+	const struct sparse_source *source = packer->walk.source;
+	u64 blocks = sparse_blocks(source->size);
+	int err = packer->failure.err;
 
-	if (packer->want_digest)
-		sparse_verity_begin(&packer->verity);
-	err = pack_batches(packer, walk, map, &next);
-	/* nobody is to read the file any more */
 	sparse_flight_drop(&packer->flight);
-	packer->counts.blocks += (*map)->blocks;
+	if (packer->map)
+		packer->counts.blocks += blocks;
 	if (err || !packer->want_digest)
 		return err;
-	err = sparse_verity_hole(&packer->verity, (*map)->blocks - next);
-	if (err)
-		return err;
-	return sparse_verity_end(&packer->verity, walk->size, digest);
-}
-
-static int read_leaves(struct sparse_packer *packer, struct sparse_walk *walk,
-		       struct sparse_leaf *leaves)
-{
-	const struct sparse_batch *batch;
-	struct sparse_slot *slot;
-	unsigned int count, i;
-	int err;
-
-	for (;;) {
-		err = sparse_flight_next(&packer->flight, walk, &slot);
-		if (err || !slot)
-			return err;
-		batch = &slot->batch;
-		count = batch->count;
-		for (i = 0; i < count; i++)
-			memcpy(&leaves[batch->block[i]], batch->digest[i],
-			       SPARSE_DIGEST_SIZE);
-		err = sparse_flight_write(&packer->flight);
-		if (err)
-			return err;
-		if (packer->progress)
-			packer->progress(packer->progress_arg, count);
-	}
-}
-
-int sparse_pack_leaves(struct sparse_packer *packer, int fd, u64 blocks,
-		       struct sparse_leaf *leaves)
-{
-	struct sparse_walk walk = {
-		.fd = fd, .size = blocks << SPARSE_BLOCK_BITS,
-	};
-	int err;
-
-	err = read_leaves(packer, &walk, leaves);
-	sparse_flight_drop(&packer->flight);
-	return err ? err : sparse_flight_land(&packer->flight);
+	if (packer->leaves)
+		err = sparse_verity_leaves(&packer->verity, packer->leaves, blocks, digest);
+	else
+		err = sparse_verity_hole(&packer->verity, blocks - packer->next);
+	if (!err && !packer->leaves)
+		err = sparse_verity_end(&packer->verity, source->size, digest);
+	return err ? sparse_fail(&packer->failure, SPARSE_READ, source->path, err) : 0;
 }
 
 int sparse_pack_base(struct sparse_packer *packer,
@@ -265,28 +269,6 @@ int sparse_pack_base(struct sparse_packer *packer,
 	return sparse_known_add(&packer->known, &packer->flight.pool);
 }
 
-int sparse_pack_file(struct sparse_packer *packer, struct sparse_walk *walk,
-		     struct sparse_chunkmap *map,
-		     u8 digest[SPARSE_DIGEST_SIZE])
-{
-	walk->shift = packer->shift;
-	return pack(packer, walk, &map, digest);
-}
-
-int sparse_pack_stream(struct sparse_packer *packer, int fd, u64 *size,
-		       struct sparse_chunkmap **map,
-		       u8 digest[SPARSE_DIGEST_SIZE])
-{
-	struct sparse_walk walk = {
-		.fd = fd, .stream = true, .shift = packer->shift,
-	};
-	int err;
-
-	err = pack(packer, &walk, map, digest);
-	*size = walk.size;
-	return err;
-}
-
 bool sparse_packer_has_room(const struct sparse_packer *packer, u64 bytes)
 {
 	u64 data = (packer->store.start + packer->counts.stored) <<
@@ -297,9 +279,5 @@ bool sparse_packer_has_room(const struct sparse_packer *packer, u64 bytes)
 
 int sparse_packer_flush(struct sparse_packer *packer)
 {
-	int err = sparse_flight_land(&packer->flight);
-
-	if (err)
-		packer->write_failed = true;
-	return err;
+	return sparse_flight_land(&packer->flight, &packer->failure);
 }

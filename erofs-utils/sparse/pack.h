@@ -63,17 +63,14 @@ sparse_counts_since(const struct sparse_counts *before,
  * @shift: log2 of the blocks in a chunk: what is a hole, or a duplicate, as a whole
  * @workers: how many threads work, the caller being one of them
  * @base_blocks: how many blocks all bases have
- * @write_failed: it was the image that could not be written, not the file that could not
- *	be read
- * @progress: called for every batch with the number of blocks in it, or NULL
- * @progress_arg: for @progress
+ * @failure: what went wrong first, if something did; all that is below notes it there
  */
 struct sparse_packer {
 	bool want_digest;
 	unsigned int shift;
 	unsigned int workers;
 	u64 base_blocks;
-	bool write_failed;
+	struct sparse_failure failure;
 	struct sparse_counts counts;
 	struct sparse_space space;
 	struct sparse_store store;
@@ -83,24 +80,27 @@ struct sparse_packer {
 	struct sparse_flight flight;
 	struct sparse_hash hash;
 	struct sparse_verity verity;
-	void (*progress)(void *arg, unsigned int blocks);
-	void *progress_arg;
+	/* private: the file */
+	struct sparse_walk walk;
+	struct sparse_chunkmap **map;
+	struct sparse_leaf *leaves;
+	u64 next;		/* the block after the last one that was digested */
 };
 
 /**
  * sparse_packer_init() - get ready
- * @packer: all zero but for @want_digest, @shift, @workers, @base_blocks, @progress and
- *	@progress_arg
+ * @packer: all zero but for @want_digest, @shift, @workers and @base_blocks
  * @fd: the image, open for writing
+ * @path: its name
  * @start: number of the image's block that data may start from
  *
  * Return: 0 or a negative errno.
  */
-int sparse_packer_init(struct sparse_packer *packer, int fd, u32 start);
+int sparse_packer_init(struct sparse_packer *packer, int fd, const char *path, u32 start);
 
 /**
  * sparse_packer_finish() - end all threads, release all memory but that of @space
- * @packer: after any result of the above; @counts and @space stay good
+ * @packer: after any result of the above; @counts, @space and @failure stay good
  */
 void sparse_packer_finish(struct sparse_packer *packer);
 
@@ -108,16 +108,43 @@ void sparse_packer_finish(struct sparse_packer *packer);
 void sparse_packer_exit(struct sparse_packer *packer);
 
 /**
- * sparse_pack_leaves() - digest the blocks of another image
- * @packer: initialised, without a file yet, with @want_digest
- * @fd: that image, open for reading
- * @blocks: how many it has
- * @leaves: of each block, all zero; set to the digest of those that are not zeros
- *
- * Return: 0, -ETXTBSY if it has fewer blocks, or another negative errno.
+ * sparse_pack_begin() - begin with a file
+ * @packer: initialised, with no other file begun
+ * @source: the file; a delta's addresses are those of @space, and then @shift is 0
+ * @map: of as many bytes, or of none if that is a stream; extended, by which it may move,
+ *	and filled in for each block
  */
-int sparse_pack_leaves(struct sparse_packer *packer, int fd, u64 blocks,
-		       struct sparse_leaf *leaves);
+void sparse_pack_begin(struct sparse_packer *packer, struct sparse_source *source,
+		       struct sparse_chunkmap **map);
+
+/**
+ * sparse_pack_begin_leaves() - begin with another image, whose blocks are only digested
+ * @packer: initialised, without a file yet, with @want_digest
+ * @source: that image
+ * @leaves: of each block, all zero; set to the digest of those that are not zeros
+ */
+void sparse_pack_begin_leaves(struct sparse_packer *packer, struct sparse_source *source,
+			      struct sparse_leaf *leaves);
+
+/**
+ * sparse_pack_run() - go on with it
+ * @packer: with a file begun
+ *
+ * The data may still be on its way into the image; its place there is settled, and the
+ * same for any number of workers.
+ *
+ * Return: how many blocks were read, 0 if there are no more, or a negative errno.
+ */
+int sparse_pack_run(struct sparse_packer *packer);
+
+/**
+ * sparse_pack_end() - no longer read the file, wherever that was interrupted
+ * @packer: with a file begun
+ * @digest: set to the fs-verity digest, if that is wanted and nothing has failed
+ *
+ * Return: 0 or a negative errno.
+ */
+int sparse_pack_end(struct sparse_packer *packer, u8 digest[SPARSE_DIGEST_SIZE]);
 
 /**
  * sparse_pack_base() - have blocks of another image referenced, not stored
@@ -125,7 +152,8 @@ int sparse_pack_leaves(struct sparse_packer *packer, int fd, u64 blocks,
  * @leaves: the digest of each block, all zero for one of zeros; to live as long as @packer
  * @blocks: how many it has
  *
- * Return: 0, -EFBIG if there are not so many addresses, or another negative errno.
+ * Return: 0, -EFBIG if there are not so many addresses, or another negative errno; none of
+ * them is noted.
  */
 int sparse_pack_base(struct sparse_packer *packer,
 		     const struct sparse_leaf *leaves, u64 blocks);
@@ -138,42 +166,10 @@ int sparse_pack_base(struct sparse_packer *packer,
 bool sparse_packer_has_room(const struct sparse_packer *packer, u64 bytes);
 
 /**
- * sparse_pack_file() - put a file's data into the image
- * @packer: initialised
- * @walk: its @fd and its @size, its @layout or NULL; its @delta, with addresses in
- *	@space of @packer, or NULL if holes are zeros; the rest zero
- * @map: of that many bytes, all holes; filled in for each block
- * @digest: where to put the fs-verity digest, if that is wanted
- *
- * Return: 0, -ETXTBSY if the file ends before @size, -EFBIG if the data would reach
- * SPARSE_DATA_END or the addresses of the bases, or another negative errno.  The data
- * may still be on its way into the image; its place there is settled, and the same
- * for any number of workers.
- */
-int sparse_pack_file(struct sparse_packer *packer, struct sparse_walk *walk,
-		     struct sparse_chunkmap *map,
-		     u8 digest[SPARSE_DIGEST_SIZE]);
-
-/**
- * sparse_pack_stream() - put the data of a file that cannot seek into an image
- * @packer: initialised
- * @fd: the file, open for reading, read from where it is to its end
- * @size: set to how many bytes that were
- * @map: of no blocks; extended, by which it may move, and filled in for each block
- * @digest: where to put the fs-verity digest, if that is wanted
- *
- * Return: as sparse_pack_file(), and -EFBIG, with @size set to SPARSE_FILE_MAX or
- * more, if there are so many bytes.
- */
-int sparse_pack_stream(struct sparse_packer *packer, int fd, u64 *size,
-		       struct sparse_chunkmap **map,
-		       u8 digest[SPARSE_DIGEST_SIZE]);
-
-/**
  * sparse_packer_flush() - wait until the data of all files is in the image
  * @packer: initialised
  *
- * Return: 0 or the negative errno of writing.
+ * Return: 0 or a negative errno.
  */
 int sparse_packer_flush(struct sparse_packer *packer);
 

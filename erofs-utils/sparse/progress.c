@@ -34,13 +34,12 @@ void sparse_progress_start(struct sparse_progress *progress)
 	progress->shown = progress->start;
 }
 
-void sparse_progress_add(void *arg, unsigned int blocks)
+void sparse_progress_add(struct sparse_progress *progress, u64 blocks)
 {
-	struct sparse_progress *progress = arg;
 	char done[32], total[32], rate[32];
 	double time, speed;
 
-	progress->done += (u64)blocks << SPARSE_BLOCK_BITS;
+	progress->done += blocks << SPARSE_BLOCK_BITS;
 	if (!progress->active)
 		return;
 	time = now();

@@ -27,12 +27,8 @@ struct sparse_progress {
  */
 void sparse_progress_start(struct sparse_progress *progress);
 
-/**
- * sparse_progress_add() - note that blocks were read
- * @arg: a started struct sparse_progress
- * @blocks: how many
- */
-void sparse_progress_add(void *arg, unsigned int blocks);
+/** sparse_progress_add() - note that so many blocks were read */
+void sparse_progress_add(struct sparse_progress *progress, u64 blocks);
 
 /** sparse_progress_clear() - clear the line: something else is to be said there */
 void sparse_progress_clear(const struct sparse_progress *progress);

@@ -14,26 +14,27 @@
 #define SIGNATURE	"{\n  \"made by\": \"mkfs.erofs"
 
 static const struct sparse_signature report_signature = {
+	.what = "no report", .name = "report",
 	.pos = 0, .bytes = SIGNATURE, .len = sizeof(SIGNATURE) - 1,
 };
 
 int sparse_report_open(struct sparse_report *report, const char *path,
-		       const char *version)
+		       const char *version, struct sparse_failure *failure)
 {
 	struct sparse_json *json = &report->json;
 	int err = 0;
 
 	report->to_stdout = !strcmp(path, "-");
 	if (!report->to_stdout)
-		err = sparse_output_find(&report->out, path, &report_signature);
+		err = sparse_output_find(&report->out, path, &report_signature, failure);
 	if (err)
 		return err;
 	/* better now than after an hour's work */
 	if (!report->to_stdout && faccessat(report->out.dirfd, ".", W_OK, AT_EACCESS))
-		return -errno;
+		return sparse_fail(failure, SPARSE_CREATE, path, -errno);
 	json->out = open_memstream(&report->text, &report->length);
 	if (!json->out)
-		return -ENOMEM;
+		return sparse_fail(failure, SPARSE_CREATE, path, -ENOMEM);
 	sparse_json_open(json, NULL, '{', true);
 	sparse_json_print(json, "made by", "\"mkfs.erofs %s\"", version);
 	sparse_json_number(json, "version", REPORT_VERSION);
@@ -104,21 +105,25 @@ static int write_fully(int fd, const char *text, size_t len)
 }
 
 int sparse_report_write(struct sparse_report *report,
-			const struct sparse_summary *summary, mode_t mode)
+			const struct sparse_summary *summary, mode_t mode,
+			struct sparse_failure *failure)
 {
 	FILE *f = report->json.out;
+	int fd = STDOUT_FILENO;
 	int err;
 
 	put_summary(&report->json, summary);
 	err = fflush(f) || ferror(f) ? -ENOMEM : 0;
-	if (!err && !report->to_stdout)
-		err = sparse_output_open(&report->out);
+	if (!err && !report->to_stdout) {
+		err = sparse_output_open(&report->out, failure);
+		fd = report->out.fd;
+	}
 	if (!err)
-		err = write_fully(report->to_stdout ? STDOUT_FILENO : report->out.fd,
-				  report->text, report->length);
-	if (!err && !report->to_stdout)
-		err = sparse_output_sync(&report->out, mode);
-	return err;
+		err = write_fully(fd, report->text, report->length);
+	if (err)
+		return sparse_fail(failure, SPARSE_WRITE,
+				   report->to_stdout ? "-" : report->out.path, err);
+	return report->to_stdout ? 0 : sparse_output_sync(&report->out, mode, failure);
 }
 
 void sparse_report_close(struct sparse_report *report)

@@ -49,11 +49,12 @@ struct sparse_file_summary {
  * @report: SPARSE_REPORT_NONE; to be closed after any result
  * @path: its name, or "-" for standard output
  * @version: of the program
+ * @failure: where a failure is noted
  *
- * Return: 0 or a negative errno; see sparse_output_find().
+ * Return: 0 or a negative errno.
  */
 int sparse_report_open(struct sparse_report *report, const char *path,
-		       const char *version);
+		       const char *version, struct sparse_failure *failure);
 
 /**
  * sparse_report_file() - add a file
@@ -68,11 +69,13 @@ void sparse_report_file(struct sparse_report *report,
  * @report: open
  * @summary: of all files
  * @mode: permissions, see sparse_output_sync()
+ * @failure: where a failure is noted
  *
  * Return: 0 or a negative errno.
  */
 int sparse_report_write(struct sparse_report *report,
-			const struct sparse_summary *summary, mode_t mode);
+			const struct sparse_summary *summary, mode_t mode,
+			struct sparse_failure *failure);
 
 /** sparse_report_close() - remove what was not committed, release the rest */
 void sparse_report_close(struct sparse_report *report);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,7 +13,76 @@ bool sparse_source_is_stream(const char *path)
 	return !strcmp(path, SPARSE_STDIN);
 }
 
-int sparse_source_stat(int fd, struct stat *st)
+static int raw_next(struct sparse_source *source, u64 block, struct sparse_extent *extent)
+{
+	return sparse_extent_next(source->fd, block, sparse_blocks(source->size), extent);
+}
+
+static ssize_t raw_read(const struct sparse_source *source, void *buf, size_t len, u64 pos)
+{
+	return sparse_data_read(source->fd, buf, len, pos);
+}
+
+const struct sparse_source_ops sparse_source_raw = { raw_next, raw_read };
+
+/* data of the file, or what lies below its holes, whichever comes first */
+static int delta_next(struct sparse_source *source, u64 block, struct sparse_extent *extent)
+{
+	const u32 *below = source->below->addr;
+	struct sparse_extent *data = &source->data;
+	u64 end;
+	int ret;
+
+	if (block >= data->end) {
+		ret = raw_next(source, block, data);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			*data = (struct sparse_extent) { UINT64_MAX, UINT64_MAX, 0 };
+	}
+	end = data->start < source->below->blocks ? data->start : source->below->blocks;
+	while (block < end && !below[block])
+		block++;
+	if (block >= end && data->start == UINT64_MAX)
+		return 0;
+	*extent = (struct sparse_extent) { block, data->end, 0 };
+	if (block >= end)
+		return 1;
+	extent->addr = below[block];
+	for (extent->end = block + 1; extent->end < end; extent->end++)
+		if (below[extent->end] != extent->addr + (extent->end - block))
+			break;
+	return 1;
+}
+
+const struct sparse_source_ops sparse_source_delta = { delta_next, raw_read };
+
+static ssize_t stream_read(const struct sparse_source *source, void *buf, size_t len, u64 pos)
+{
+	struct pollfd readable = { .fd = source->fd, .events = POLLIN };
+	size_t done = 0;
+	ssize_t ret;
+
+	(void)pos;
+	while (done < len) {
+		ret = read(source->fd, (u8 *)buf + done, len - done);
+		if (ret < 0 && errno == EINTR)
+			continue;
+		/* whoever has the other end may have set O_NONBLOCK for both */
+		if (ret < 0 && errno == EAGAIN && poll(&readable, 1, -1) >= 0)
+			continue;
+		if (ret < 0)
+			return -errno;
+		if (!ret)
+			break;
+		done += ret;
+	}
+	return done;
+}
+
+const struct sparse_source_ops sparse_source_stream = { NULL, stream_read };
+
+static int get_stat(int fd, struct stat *st)
 {
 	off_t size;
 
@@ -32,16 +102,10 @@ int sparse_source_stat(int fd, struct stat *st)
 	return 0;
 }
 
-static int open_stream(struct stat *st)
+static int get_stat_of_stream(int fd, struct stat *st)
 {
-	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-
-	if (fd < 0)
+	if (fstat(fd, st))
 		return -errno;
-	if (fstat(fd, st)) {
-		close(fd);
-		return -errno;
-	}
 	/* who may read a pipe says nothing about its content: it is memory */
 	if (!S_ISDIR(st->st_mode))
 		st->st_mode = S_IFREG | 0600;
@@ -51,24 +115,35 @@ static int open_stream(struct stat *st)
 	st->st_rdev = 0;
 	st->st_size = 0;
 	st->st_blocks = 0;
-	return fd;
+	return 0;
 }
 
-int sparse_source_open(const char *path, struct stat *st)
+int sparse_source_open(struct sparse_source *source, const char *path)
 {
-	int fd, err;
+	bool stream = sparse_source_is_stream(path);
+	int err;
 
-	if (sparse_source_is_stream(path))
-		return open_stream(st);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (fd < 0)
+	*source = (struct sparse_source) {
+		.ops = stream ? &sparse_source_stream : &sparse_source_raw,
+		.path = path,
+	};
+	source->fd = stream ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) :
+		open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (source->fd < 0)
 		return -errno;
-	err = sparse_source_stat(fd, st);
-	if (err) {
-		close(fd);
-		return err;
-	}
-	return fd;
+	err = stream ? get_stat_of_stream(source->fd, &source->st) :
+		get_stat(source->fd, &source->st);
+	source->size = source->st.st_size;
+	if (err)
+		sparse_source_close(source);
+	return err;
+}
+
+void sparse_source_close(struct sparse_source *source)
+{
+	if (source->fd >= 0)
+		close(source->fd);
+	source->fd = -1;
 }
 
 static bool is_other_time(const struct timespec *a, const struct timespec *b)
@@ -76,28 +151,55 @@ static bool is_other_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec || a->tv_nsec != b->tv_nsec;
 }
 
-bool sparse_source_was_changed(const struct stat *was, const struct stat *is)
+static int note_change(const struct sparse_source *source, struct sparse_failure *failure)
 {
-	return was->st_dev != is->st_dev || was->st_ino != is->st_ino ||
-		was->st_size != is->st_size ||
-		is_other_time(&was->st_mtim, &is->st_mtim) ||
-		/* whoever sets the one back moves the other */
-		is_other_time(&was->st_ctim, &is->st_ctim);
+	return sparse_refuse(failure, source->path,
+			     " was changed while it was read: try again");
 }
 
-int sparse_source_read(int fd, u8 *buf, size_t len, off_t pos)
+int sparse_source_check(const struct sparse_source *source, const struct stat *was,
+			struct sparse_failure *failure)
 {
-	ssize_t ret;
+	struct stat is;
+	int err = get_stat(source->fd, &is);
 
-	while (len) {
-		ret = pread(fd, buf, len, pos);
-		if (ret < 0 && errno == EINTR)
-			continue;
-		if (ret <= 0)
-			return ret < 0 ? -errno : -ETXTBSY;
-		buf += ret;
-		pos += ret;
-		len -= ret;
-	}
-	return 0;
+	if (err)
+		return sparse_fail(failure, SPARSE_READ, source->path, err);
+	if (was->st_dev == is.st_dev && was->st_ino == is.st_ino &&
+	    was->st_size == is.st_size && !is_other_time(&was->st_mtim, &is.st_mtim) &&
+	    /* whoever sets the one back moves the other */
+	    !is_other_time(&was->st_ctim, &is.st_ctim))
+		return 0;
+	return note_change(source, failure);
+}
+
+int sparse_source_next(struct sparse_source *source, u64 block,
+		       struct sparse_extent *extent, struct sparse_failure *failure)
+{
+	int ret = source->ops->next(source, block, extent);
+
+	return ret < 0 ? sparse_fail(failure, SPARSE_READ, source->path, ret) : ret;
+}
+
+int sparse_source_read(const struct sparse_source *source, void *buf, size_t len, u64 pos,
+		       struct sparse_failure *failure)
+{
+	ssize_t ret = source->ops->read(source, buf, len, pos);
+
+	if (ret < 0)
+		return sparse_fail_at(failure, SPARSE_READ, source->path, pos, ret);
+	return (size_t)ret == len ? 0 : note_change(source, failure);
+}
+
+ssize_t sparse_source_load(struct sparse_source *source, void *buf, size_t len,
+			   struct sparse_failure *failure)
+{
+	ssize_t ret = source->ops->read(source, buf, len, source->size);
+
+	if (ret < 0)
+		return sparse_fail_at(failure, SPARSE_READ, source->path, source->size, ret);
+	source->size += ret;
+	if (source->size < SPARSE_FILE_MAX)
+		return ret;
+	return sparse_refuse(failure, source->path, " is too large: it has 4 TiB or more");
 }

@@ -35,16 +35,17 @@ static int make_state(struct erofs_sparse **sparse)
 	return 0;
 }
 
-int sparse_usage_error(struct erofs_sparse *sparse, const char *problem)
+static int usage_error(struct erofs_sparse *sparse, const char *problem)
 {
-	sparse->reported = true;
-	sparse->usage = true;
-	return sparse_error(0, "%s", problem);
+	return sparse_refuse(&sparse->packer.failure, NULL, "%s", problem);
 }
 
-int sparse_reported(struct erofs_sparse *sparse, int err)
+/* the one place that prints what went wrong; once */
+static int say(struct erofs_sparse *sparse, int err)
 {
-	sparse->reported = err;
+	if (err && !sparse->said)
+		sparse_failure_print(&sparse->packer.failure);
+	sparse->said |= err;
 	return err;
 }
 
@@ -75,7 +76,7 @@ static int take_format(struct erofs_sparse *sparse, const char *value)
 		sparse->format = i;
 		return 0;
 	}
-	return sparse_usage_error(sparse, "--sparse takes a --format of raw, elf or auto");
+	return usage_error(sparse, "--sparse takes a --format of raw, elf or auto");
 }
 
 static int take_delta(struct erofs_sparse *sparse, const char *value)
@@ -83,7 +84,7 @@ static int take_delta(struct erofs_sparse *sparse, const char *value)
 	sparse->delta = value ? SPARSE_DELTA_IF_HOLES : SPARSE_DELTA_ALL;
 	if (!value || !strcmp(value, "if-holes"))
 		return 0;
-	return sparse_usage_error(sparse, "--delta takes nothing or if-holes");
+	return usage_error(sparse, "--delta takes nothing or if-holes");
 }
 
 static int take_stream_size(struct erofs_sparse *sparse, const char *value)
@@ -93,7 +94,7 @@ static int take_stream_size(struct erofs_sparse *sparse, const char *value)
 	errno = 0;
 	sparse->stream_size = strtoull(value, &end, 10);
 	if (errno || *end || value[0] < '1' || value[0] > '9')
-		return sparse_usage_error(sparse, "--stream-size is a number of bytes");
+		return usage_error(sparse, "--stream-size is a number of bytes");
 	return 0;
 }
 
@@ -103,7 +104,7 @@ static int take_mode(struct erofs_sparse *sparse, const char *value)
 	unsigned long mode = strtoul(value, &end, 8);
 
 	if (*end || value[0] < '0' || value[0] > '7' || mode > 0777)
-		return sparse_usage_error(sparse, "--mode is an octal number of 0 to 777");
+		return usage_error(sparse, "--mode is an octal number of 0 to 777");
 	sparse->mode = mode;
 	return 0;
 }
@@ -121,6 +122,8 @@ int erofs_sparse_argument(struct erofs_sparse **sparse,
 		break;
 	case EROFS_SPARSE_BASE:
 		err = sparse_bases_add(&(*sparse)->bases, value);
+		if (err)
+			sparse_fail(&(*sparse)->packer.failure, SPARSE_READ, value, err);
 		break;
 	case EROFS_SPARSE_DELTA:
 		err = take_delta(*sparse, value);
@@ -135,7 +138,7 @@ int erofs_sparse_argument(struct erofs_sparse **sparse,
 		err = take_mode(*sparse, value);
 		break;
 	}
-	return err;
+	return say(*sparse, err);
 }
 
 /* "snapshot.img.erofs" beside "snapshot.img" */
@@ -151,25 +154,25 @@ static char *name_image(const char *snapshot)
 	return name;
 }
 
-int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
-			  char **operands)
+static int take_operands(struct erofs_sparse *sparse, bool alone, int count,
+			 char **operands)
 {
 	char problem[64];
 
 	if (!sparse->asked)
-		return sparse_usage_error(sparse, "--report, --base, --delta, --format, --stream-size and --mode go with --sparse");
+		return usage_error(sparse, "--report, --base, --delta, --format, --stream-size and --mode go with --sparse");
 	/* upstream's banner is not for us; that it reports bad options is */
 	if (cfg.c_dbg_lvl == EROFS_WARN)
 		cfg.c_dbg_lvl = EROFS_ERR;
 	if (sparse_options_excluded()) {
 		snprintf(problem, sizeof(problem), "--sparse excludes %s",
 			 sparse_options_excluded());
-		return sparse_usage_error(sparse, problem);
+		return usage_error(sparse, problem);
 	}
 	if (sparse->conflict || !alone)
-		return sparse_usage_error(sparse, "--sparse excludes other sources and --incremental");
+		return usage_error(sparse, "--sparse excludes other sources and --incremental");
 	if (count == 1 && sparse_source_is_stream(operands[0]))
-		return sparse_usage_error(sparse, "give the image a name: OUT -");
+		return usage_error(sparse, "give the image a name: OUT -");
 	if (count == 1) {
 		sparse->image = name_image(operands[0]);
 		sparse->snapshots = operands;
@@ -179,34 +182,42 @@ int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
 		sparse->snapshots = operands + 1;
 		sparse->count = count - 1;
 	}
-	return sparse->image ? 0 : -ENOMEM;
+	if (sparse->image)
+		return 0;
+	return sparse_fail(&sparse->packer.failure, SPARSE_START, NULL, -ENOMEM);
 }
 
-static int check_snapshot(const char *path)
+int erofs_sparse_operands(struct erofs_sparse *sparse, bool alone, int count,
+			  char **operands)
 {
-	bool stream = sparse_source_is_stream(path);
-	struct stat st;
-	int fd;
+	return say(sparse, take_operands(sparse, alone, count, operands));
+}
 
-	fd = sparse_source_open(path, &st);
-	if (fd < 0)
-		return sparse_error(fd, "could not read '%s'", path);
-	close(fd);
+static int check_snapshot(struct erofs_sparse *sparse, const char *path)
+{
+	struct sparse_failure *failure = &sparse->packer.failure;
+	bool stream = sparse_source_is_stream(path);
+	struct sparse_source source;
+	int err;
+
+	err = sparse_source_open(&source, path);
+	if (err)
+		return sparse_fail(failure, SPARSE_READ, path, err);
+	sparse_source_close(&source);
 	if (stream && isatty(STDIN_FILENO))
-		return sparse_error(0, "'%s' is a terminal: not a snapshot", path);
-	if (S_ISDIR(st.st_mode) && !stream)
+		return sparse_refuse(failure, path, " is a terminal: not a snapshot");
+	if (S_ISDIR(source.st.st_mode) && !stream)
 		return 0;
-	if (!S_ISREG(st.st_mode))
-		return sparse_error(0, "'%s' is neither a regular file, a block device nor a directory",
-				    path);
-	if (!st.st_size && !stream)
-		return sparse_error(0, "'%s' is empty (0 bytes): not a snapshot",
-				    path);
+	if (!S_ISREG(source.st.st_mode))
+		return sparse_refuse(failure, path,
+				     " is neither a regular file, a block device nor a directory");
+	if (!source.size && !stream)
+		return sparse_refuse(failure, path, " is empty (0 bytes): not a snapshot");
 	return 0;
 }
 
 /* that no operand is to be replaced by @out, which is the @what */
-static int check_operands(const struct erofs_sparse *sparse,
+static int check_operands(struct erofs_sparse *sparse,
 			  const struct sparse_output *out, const char *what)
 {
 	struct stat st;
@@ -218,69 +229,52 @@ static int check_operands(const struct erofs_sparse *sparse,
 		err = sparse_source_is_stream(path) ?
 			fstat(STDIN_FILENO, &st) : stat(path, &st);
 		if (!err && sparse_output_exists_as(out, &st))
-			return sparse_error(0, "'%s' is to be packed, and is the %s '%s'",
-					    path, what, out->path);
+			return sparse_refuse(&sparse->packer.failure, path,
+					     " is to be packed, and is the %s '%s'",
+					     what, out->path);
 	}
 	return 0;
 }
 
+/* a snapshot that would be lost is a worse mistake than what @out is not */
 static int find_output(struct erofs_sparse *sparse)
 {
-	int err;
+	struct sparse_failure failure = { 0 };
 
-	err = sparse_output_find(&sparse->out, sparse->image,
-				 &sparse_image_signature);
-	if (check_operands(sparse, &sparse->out, "image"))
-		return -EINVAL;
-	if (err == -EEXIST)
-		return sparse_error(0, "'%s' exists and is no EROFS image: remove it",
-				    sparse->image);
-	if (err == -ENOTSUP)
-		return sparse_error(0, "'%s' is not a regular file: name another image",
-				    sparse->image);
-	if (err)
-		return sparse_error(err, "could not create '%s'", sparse->image);
-	return 0;
+	sparse_output_find(&sparse->out, sparse->image, &sparse_image_signature, &failure);
+	check_operands(sparse, &sparse->out, "image");
+	return sparse_failure_take(&sparse->packer.failure, &failure);
 }
 
 static int find_report(struct erofs_sparse *sparse)
 {
+	struct sparse_failure *failure = &sparse->packer.failure;
 	const char *path = sparse->report_path;
 	int err;
 
 	if (!path)
 		return 0;
-	err = sparse_report_open(&sparse->report, path, cfg.c_version);
-	if (err == -EEXIST)
-		return sparse_error(0, "'%s' exists and is no report: remove it",
-				    path);
-	if (err == -ENOTSUP)
-		return sparse_error(0, "'%s' is not a regular file: name another report",
-				    path);
-	if (err)
-		return sparse_error(err, "could not create '%s'", path);
-	if (sparse->report.to_stdout)
-		return 0;
+	err = sparse_report_open(&sparse->report, path, cfg.c_version, failure);
+	if (err || sparse->report.to_stdout)
+		return err;
 	if (sparse_output_is_same(&sparse->report.out, &sparse->out))
-		return sparse_error(0, "'%s' is to be the report, and is the image",
-				    path);
+		return sparse_refuse(failure, path, " is to be the report, and is the image");
 	return check_operands(sparse, &sparse->report.out, "report");
 }
 
 static int open_bases(struct erofs_sparse *sparse)
 {
-	const struct sparse_output *out = &sparse->out;
-	const struct sparse_base *base;
+	struct sparse_failure *failure = &sparse->packer.failure;
+	const struct sparse_source *source;
 	unsigned int i;
 	int err;
 
-	err = sparse_bases_open(&sparse->bases);
+	err = sparse_bases_open(&sparse->bases, failure);
 	for (i = 0; i < sparse->bases.count && !err; i++) {
-		base = &sparse->bases.base[i];
-		if (out->exists && base->st.st_dev == out->dev &&
-		    base->st.st_ino == out->ino)
-			err = sparse_error(0, "'%s' is a base of the image '%s'",
-					   base->path, sparse->image);
+		source = &sparse->bases.base[i].source;
+		if (sparse_output_exists_as(&sparse->out, &source->st))
+			err = sparse_refuse(failure, source->path,
+					    " is a base of the image '%s'", sparse->image);
 	}
 	return err;
 }
@@ -294,7 +288,7 @@ static int take_chunksize(struct erofs_sparse *sparse)
 	    (sparse->chunkbits >= SPARSE_BLOCK_BITS &&
 	     sparse->chunkbits <= SPARSE_BLOCK_BITS + SPARSE_SHIFT_MAX))
 		return 0;
-	return sparse_usage_error(sparse, "--sparse takes a --chunksize of 4096 to 262144");
+	return usage_error(sparse, "--sparse takes a --chunksize of 4096 to 262144");
 }
 
 /* that what is said of standard input fits it */
@@ -306,10 +300,29 @@ static int check_stream(struct erofs_sparse *sparse)
 	for (i = 0; i < sparse->count; i++)
 		stream |= sparse_source_is_stream(sparse->snapshots[i]);
 	if (stream && sparse->format == SPARSE_FORMAT_ELF)
-		return sparse_usage_error(sparse, "--format=elf needs files, not a stream");
+		return usage_error(sparse, "--format=elf needs files, not a stream");
 	if (!stream && sparse->stream_size)
-		return sparse_usage_error(sparse, "--stream-size needs a stream: -");
+		return usage_error(sparse, "--stream-size needs a stream: -");
 	return 0;
+}
+
+/* that the options go together */
+static int check_options(struct erofs_sparse *sparse, const struct erofs_sb_info *sbi)
+{
+	int err;
+
+	if (sbi->bdev.offset || cfg.c_blobdev_path)
+		return usage_error(sparse, "--sparse excludes --offset and --blobdev");
+	if (sbi->ishare_xattr_prefix_id)
+		return usage_error(sparse, "--sparse excludes --xattr-inode-digest");
+	err = take_chunksize(sparse);
+	if (err)
+		return err;
+	if (sparse->chunkbits && sparse->bases.count)
+		return usage_error(sparse, "--base excludes --chunksize");
+	if (sparse->delta && !sparse->bases.count)
+		return usage_error(sparse, "--delta needs --base=IMAGE");
+	return check_stream(sparse);
 }
 
 int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
@@ -317,42 +330,25 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 {
 	int i, err;
 
-	sparse->open = true;
 	sparse->quiet = !cfg.c_showprogress;
 	cfg.c_showprogress = false;
 	/* we say in one line what upstream says in several, but if asked to */
 	if (cfg.c_dbg_lvl <= EROFS_WARN)
 		cfg.c_dbg_lvl = EROFS_ERR - 1;
 
-	if (sbi->bdev.offset || cfg.c_blobdev_path)
-		return sparse_usage_error(sparse, "--sparse excludes --offset and --blobdev");
-	if (sbi->ishare_xattr_prefix_id)
-		return sparse_usage_error(sparse, "--sparse excludes --xattr-inode-digest");
-	err = take_chunksize(sparse);
-	if (err)
-		return err;
-	if (sparse->chunkbits && sparse->bases.count)
-		return sparse_usage_error(sparse, "--base excludes --chunksize");
-	if (sparse->delta && !sparse->bases.count)
-		return sparse_usage_error(sparse, "--delta needs --base=IMAGE");
-	err = check_stream(sparse);
-	if (err)
-		return err;
+	err = check_options(sparse, sbi);
 	for (i = 0; i < sparse->count && !err; i++)
-		err = check_snapshot(sparse->snapshots[i]);
+		err = check_snapshot(sparse, sparse->snapshots[i]);
 	if (!err)
 		err = find_output(sparse);
 	if (!err)
 		err = find_report(sparse);
 	if (!err)
 		err = open_bases(sparse);
+	if (!err)
+		err = sparse_output_open(&sparse->out, &sparse->packer.failure);
 	if (err)
-		return sparse_reported(sparse, err);
-
-	err = sparse_output_open(&sparse->out);
-	if (err)
-		return sparse_reported(sparse, sparse_error(err, "could not create '%s'",
-						     sparse->image));
+		return err;
 	sbi->bdev.fd = sparse->out.fd;
 	sbi->devname = strdup(sparse->image);
 	if (xattrs) {
@@ -365,31 +361,26 @@ int erofs_sparse_open(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 
 static int write_report(struct erofs_sparse *sparse)
 {
-	int err = sparse_report_write(&sparse->report, &sparse->summary, sparse->mode);
-
-	return err ? sparse_error(err, "could not write '%s'", sparse->report_path) : 0;
+	return sparse_report_write(&sparse->report, &sparse->summary, sparse->mode,
+				   &sparse->packer.failure);
 }
 
 static int commit_files(struct erofs_sparse *sparse)
 {
+	struct sparse_failure *failure = &sparse->packer.failure;
 	bool to_file = sparse->report_path && !sparse->report.to_stdout;
-	const char *failed;
 	int err;
 
-	err = sparse_output_sync(&sparse->out, sparse->mode);
+	err = sparse_output_sync(&sparse->out, sparse->mode, failure);
 	sparse->summary.seconds = sparse_progress_stop(&sparse->progress);
-	if (err)
-		return sparse_error(err, "could not write '%s'", sparse->image);
-	if (to_file)
+	if (!err && to_file)
 		err = write_report(sparse);
-	if (err)
-		return err;
-	err = sparse_output_commit(&sparse->out,
-				   to_file ? &sparse->report.out : NULL,
-				   &failed);
-	if (err)
-		return sparse_error(err, "could not write '%s'", failed);
-	return sparse->report.to_stdout ? write_report(sparse) : 0;
+	if (!err)
+		err = sparse_output_commit(&sparse->out,
+					   to_file ? &sparse->report.out : NULL, failure);
+	if (!err && sparse->report.to_stdout)
+		err = write_report(sparse);
+	return err;
 }
 
 static int commit(struct erofs_sparse *sparse, struct erofs_sb_info *sbi)
@@ -406,18 +397,24 @@ static int commit(struct erofs_sparse *sparse, struct erofs_sb_info *sbi)
 	err = commit_files(sparse);
 	if (!err && !sparse->quiet && !sparse->report.to_stdout)
 		sparse_summary_print(stdout, summary);
-	return sparse_reported(sparse, err);
+	return err;
 }
 
 int erofs_sparse_finish(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 			int err)
 {
+	struct sparse_failure *failure = &sparse->packer.failure;
+
 	if (!err)
 		err = commit(sparse, sbi);
-	if (err && !sparse->open && err != -ENOMEM)
-		sparse->usage = true;	/* upstream has said why */
-	else if (err && !sparse->reported)
-		sparse_error(err, "could not write '%s'", sparse->image ?: "an image");
+	if (err && !failure->err && sparse->out.fd < 0) {
+		/* an option of upstream's, which has said why */
+		sparse->said = true;
+		failure->stage = SPARSE_USAGE;
+	} else if (err) {
+		sparse_fail(failure, SPARSE_WRITE, sparse->image, err);
+	}
+	say(sparse, err);
 	sparse_output_close(&sparse->out);
 	sparse_report_close(&sparse->report);
 	/*
@@ -425,7 +422,7 @@ int erofs_sparse_finish(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 	 * upstream's way to do that follows pointers that were never set.
 	 */
 	if (err)
-		_exit(sparse->usage ? EXIT_USAGE : EXIT_FAILED);
+		_exit(failure->stage == SPARSE_USAGE ? EXIT_USAGE : EXIT_FAILED);
 	sparse_packer_exit(&sparse->packer);
 	sparse_bases_close(&sparse->bases);
 	free(sparse->image);

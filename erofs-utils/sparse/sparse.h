@@ -6,8 +6,8 @@
 
 /*
  * What upstream's mkfs/main.c and lib/inode.c call: "mkfs.erofs --sparse" in the
- * order of its steps.  They return 0 or a negative errno, which has been reported
- * on standard error; upstream's way out then ends in erofs_sparse_finish().
+ * order of its steps.  They return 0 or a negative errno; upstream's way out then ends in
+ * erofs_sparse_finish(), which prints what went wrong.
  */
 
 struct erofs_sparse;

@@ -30,9 +30,7 @@ enum sparse_delta {
  * @count: how many
  * @asked: --sparse was given, and not just what goes with it
  * @conflict: another source was asked for before --sparse
- * @open: the command line was found good
- * @reported: the user knows what went wrong
- * @usage: it was the command line
+ * @said: what went wrong has been printed
  * @fingerprint: whether to write them
  * @chunkbits: log2 of the bytes in a chunk, or 0 to choose them for each file
  * @quiet: no progress, no summary
@@ -42,7 +40,7 @@ enum sparse_delta {
  * @stream_size: bytes that standard input is to have, or 0 if nobody knows
  * @bases: images whose blocks may be referenced
  * @delta: whether holes mean what the last of them has
- * @packer: its space is in use until the image is written
+ * @packer: its space is in use until the image is written; its failure is that of the run
  */
 struct erofs_sparse {
 	char *image;
@@ -50,9 +48,7 @@ struct erofs_sparse {
 	int count;
 	bool asked;
 	bool conflict;
-	bool open;
-	bool reported;
-	bool usage;
+	bool said;
 	bool fingerprint;
 	unsigned int chunkbits;
 	bool quiet;
@@ -68,17 +64,5 @@ struct erofs_sparse {
 	struct sparse_progress progress;
 	struct sparse_summary summary;
 };
-
-/**
- * sparse_usage_error() - say what is wrong with the command line
- * @sparse: remembers that
- * @problem: one line
- *
- * Return: a negative errno.
- */
-int sparse_usage_error(struct erofs_sparse *sparse, const char *problem);
-
-/** sparse_reported() - note that an error, if it is one, was.  Return: @err */
-int sparse_reported(struct erofs_sparse *sparse, int err);
 
 #endif

@@ -13,16 +13,17 @@ static off_t position(const struct sparse_store *store, u32 index)
 }
 
 /* write all, which the kernel may do in parts */
-static int write_fully(int fd, struct iovec *iov, int count, off_t pos)
+static int write_fully(const struct sparse_store *store, struct iovec *iov, int count,
+		       off_t pos, struct sparse_failure *failure)
 {
 	ssize_t ret;
 
 	while (count) {
-		ret = pwritev(fd, iov, count, pos);
+		ret = pwritev(store->fd, iov, count, pos);
 		if (ret < 0 && errno == EINTR)
 			continue;
 		if (ret < 0)
-			return -errno;
+			return sparse_fail(failure, SPARSE_WRITE, store->path, -errno);
 		pos += ret;
 		for (; count && (size_t)ret >= iov->iov_len; iov++, count--)
 			ret -= iov->iov_len;
@@ -34,8 +35,8 @@ static int write_fully(int fd, struct iovec *iov, int count, off_t pos)
 	return 0;
 }
 
-int sparse_store_write(const struct sparse_store *store,
-		       const struct sparse_run *run)
+int sparse_store_write(const struct sparse_store *store, const struct sparse_run *run,
+		       struct sparse_failure *failure)
 {
 	struct iovec iov[SPARSE_RUN_BLOCKS];
 	unsigned int i;
@@ -52,7 +53,7 @@ int sparse_store_write(const struct sparse_store *store,
 		iov[count].iov_base = (void *)block;
 		iov[count++].iov_len = SPARSE_BLOCK_SIZE;
 	}
-	return write_fully(store->fd, iov, count, position(store, run->first));
+	return write_fully(store, iov, count, position(store, run->first), failure);
 }
 
 void sparse_store_sync(const struct sparse_store *store, u32 first, u32 end)

@@ -2,7 +2,7 @@
 #ifndef EROFS_SPARSE_STORE_H
 #define EROFS_SPARSE_STORE_H
 
-#include "types.h"
+#include "failure.h"
 
 /* the most blocks of one run */
 #define SPARSE_RUN_BLOCKS	64
@@ -21,12 +21,14 @@ struct sparse_run {
 
 /**
  * struct sparse_store - the image's data: one block after the other, written once
+ * @path: the image's name
  * @fd: the image, open for writing
  * @start: number of the image's block that the first stored block goes to
  *
  * Stored blocks are numbered from 0.  Runs are written in any order by any thread.
  */
 struct sparse_store {
+	const char *path;
 	int fd;
 	u32 start;
 };
@@ -35,11 +37,12 @@ struct sparse_store {
  * sparse_store_write() - write a run
  * @store: as above
  * @run: a run, perhaps of no blocks
+ * @failure: where a failure is noted
  *
- * Return: 0 or the negative errno of the write that failed.
+ * Return: 0 or a negative errno.
  */
-int sparse_store_write(const struct sparse_store *store,
-		       const struct sparse_run *run);
+int sparse_store_write(const struct sparse_store *store, const struct sparse_run *run,
+		       struct sparse_failure *failure);
 
 /**
  * sparse_store_sync() - have the kernel start to write to disk, without waiting

@@ -12,9 +12,7 @@
 #include "erofs/inode.h"
 #include "erofs/exclude.h"
 #include "erofs/xattr.h"
-#include "batch.h"
 #include "guard.h"
-#include "message.h"
 #include "source.h"
 #include "tree.h"
 
@@ -178,14 +176,15 @@ static int check_file(const struct sparse_tree *tree, const char *path,
 	if (!S_ISREG(st->st_mode))
 		return 0;
 	if (sparse_output_exists_as(out, st))
-		return sparse_error(0, "'%s' is to be packed, and is the image '%s'",
-				    path, out->path);
+		return sparse_refuse(tree->failure, path,
+				     " is to be packed, and is the image '%s'", out->path);
 	if (report && sparse_output_exists_as(report, st))
-		return sparse_error(0, "'%s' is to be packed, and is the report '%s'",
-				    path, report->path);
+		return sparse_refuse(tree->failure, path,
+				     " is to be packed, and is the report '%s'", report->path);
 	if ((u64)st->st_size >= SPARSE_FILE_MAX)
-		return sparse_error(0, "'%s' is too large: it has %llu bytes, 4 TiB or more",
-				    path, (unsigned long long)st->st_size);
+		return sparse_refuse(tree->failure, path,
+				     " is too large: it has %llu bytes, 4 TiB or more",
+				     (unsigned long long)st->st_size);
 	return 0;
 }
 
@@ -206,11 +205,11 @@ static int add_entry(struct sparse_tree *tree, struct erofs_inode *dir,
 	} else {
 		err = new_inode(tree, dir, path, st, &inode);
 		if (err)
-			return sparse_error(err, "could not import '%s'", path);
+			return sparse_fail(tree->failure, SPARSE_IMPORT, path, err);
 	}
 	d = erofs_d_alloc(dir, name);
 	if (IS_ERR(d))
-		return sparse_error(PTR_ERR(d), "could not import '%s'", path);
+		return sparse_fail(tree->failure, SPARSE_IMPORT, path, PTR_ERR(d));
 	tree->metadata += METADATA_SIZE + strlen(name);
 	d->inode = inode;
 	d->type = erofs_mode_to_ftype(inode->i_mode);
@@ -235,11 +234,11 @@ static int add_child(struct sparse_tree *tree, struct erofs_inode *dir,
 	int err;
 
 	if (asprintf(&child, "%s/%s", path, name) < 0)
-		return sparse_error(-ENOMEM, "could not read '%s'", path);
+		return sparse_fail(tree->failure, SPARSE_READ, path, -ENOMEM);
 	if (erofs_is_exclude_path(NULL, child + tree->prefix))
 		err = 0;
 	else if (lstat(child, &st))
-		err = sparse_error(-errno, "could not read '%s'", child);
+		err = sparse_fail(tree->failure, SPARSE_READ, child, -errno);
 	else if (sparse_output_is_itself(tree->out, &st))
 		err = 0;
 	else
@@ -257,7 +256,7 @@ static int add_directory(struct sparse_tree *tree, struct erofs_inode *dir,
 	/* file systems differ in their order, and the image is not to */
 	count = scandir(path, &entries, no_dots, by_name);
 	if (count < 0)
-		return sparse_error(-errno, "could not read directory '%s'", path);
+		return sparse_fail(tree->failure, SPARSE_LIST, path, -errno);
 	for (i = 0; i < count; i++) {
 		if (!err)
 			err = add_child(tree, dir, path, entries[i]->d_name);
@@ -289,23 +288,22 @@ static int add_named(struct sparse_tree *tree, const char *path)
 {
 	struct erofs_inode *root = tree->im->root;
 	const char *name = name_of(path);
-	struct stat st;
-	int fd;
+	struct sparse_source source;
+	int err;
 
 	if (sparse_source_is_stream(path))
 		name = SPARSE_STDIN_NAME;
 	if (!*name || is_dot_dotdot(name))
-		return sparse_error(0, "'%s' ends in no name to have in the image",
-				    path);
+		return sparse_refuse(tree->failure, path, " ends in no name to have in the image");
 	if (has_name(root, name))
-		return sparse_error(0, "'%s': another snapshot has the name '%s' already",
-				    path, name);
-	fd = sparse_source_open(path, &st);
-	if (fd < 0)
-		return sparse_error(fd, "could not read '%s'", path);
-	close(fd);
+		return sparse_refuse(tree->failure, path,
+				     ": another snapshot has the name '%s' already", name);
+	err = sparse_source_open(&source, path);
+	if (err)
+		return sparse_fail(tree->failure, SPARSE_READ, path, err);
+	sparse_source_close(&source);
 	tree->prefix = name_of(path) - path;
-	return add_entry(tree, root, path, name, &st);
+	return add_entry(tree, root, path, name, &source.st);
 }
 
 static int add_snapshot(struct sparse_tree *tree, const char *operand)
@@ -318,7 +316,7 @@ static int add_snapshot(struct sparse_tree *tree, const char *operand)
 		len--;
 	path = strndup(operand, len);
 	if (!path)
-		return sparse_error(-ENOMEM, "could not read '%s'", operand);
+		return sparse_fail(tree->failure, SPARSE_READ, operand, -ENOMEM);
 	err = add_named(tree, path);
 	free(path);
 	return err;
@@ -333,8 +331,7 @@ int sparse_tree_add(struct sparse_tree *tree, char *const *paths, int count)
 	if (count == 1 && !stat(paths[0], &st) && S_ISDIR(st.st_mode)) {
 		err = fill_inode(tree, root, paths[0], &st);
 		if (err)
-			return sparse_error(err, "could not import '%s'",
-					    paths[0]);
+			return sparse_fail(tree->failure, SPARSE_IMPORT, paths[0], err);
 		tree->prefix = strlen(paths[0]);
 		return add_directory(tree, root, paths[0]);
 	}

@@ -22,6 +22,7 @@ struct sparse_file {
  * @im: upstream's importer, whose root the snapshots go to
  * @out: the image, which must not be among them
  * @report: nor must the report, if there is one; or NULL
+ * @failure: where failures are noted
  * @file: the regular files in the order in which their data goes to the image
  * @count: how many
  * @bytes: about how much data there is to read
@@ -31,6 +32,7 @@ struct sparse_tree {
 	struct erofs_importer *im;
 	const struct sparse_output *out;
 	const struct sparse_output *report;
+	struct sparse_failure *failure;
 	struct sparse_file *file;
 	size_t count;
 	u64 bytes;
@@ -42,14 +44,14 @@ struct sparse_tree {
 
 /**
  * sparse_tree_add() - add snapshots to the image's root
- * @tree: with @im, @out and @report set
+ * @tree: with @im, @out, @report and @failure set
  * @paths: regular files, block devices, directories, or SPARSE_STDIN
  * @count: how many
  *
  * Each keeps the last part of its path as its name.  A directory that is alone
  * becomes the root itself.
  *
- * Return: 0 or a negative errno, which has been reported.
+ * Return: 0 or a negative errno.
  */
 int sparse_tree_add(struct sparse_tree *tree, char *const *paths, int count);
 

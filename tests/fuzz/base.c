@@ -36,16 +36,18 @@ static void read_base(const char *path)
 	struct sparse_bases bases = { 0 };
 	struct sparse_space space = { 0 };
 	struct sparse_chunkmap *map = NULL;
+	struct sparse_failure failure = { 0 };
 
 	if (sparse_bases_add(&bases, path))
 		abort();
-	if (!sparse_bases_open(&bases) &&
+	if (!sparse_bases_open(&bases, &failure) &&
 	    !sparse_space_add(&space, NULL,
 			      bases.base[0].sbi.primarydevice_blocks) &&
-	    !sparse_delta_map(&bases, &space, "f", FILE_SIZE, &map)) {
+	    !sparse_delta_map(&bases, &space, "f", FILE_SIZE, &map, &failure)) {
 		check(&space, map);
 		free(map);
 	}
+	sparse_failure_exit(&failure);
 	sparse_space_exit(&space);
 	sparse_bases_close(&bases);
 }

@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "batch.h"
 #include "elfcore.h"
 
 /* a file that is smaller has no more segments than are looked at first */
@@ -40,9 +39,10 @@ static void check_pieces(const struct sparse_layout *layout, u64 size)
 }
 
 /* from @start on, which may be anywhere */
-static void check_content(const struct sparse_layout *layout, int fd,
-			  const u8 *data, u64 start)
+static void check_content(struct sparse_source *source, const u8 *data, u64 start)
 {
+	const struct sparse_layout *layout = source->layout;
+	struct sparse_failure failure = { 0 };
 	static u8 have[LOOK], want[LOOK];
 	u64 len = layout->size - start, pos;
 	size_t i;
@@ -57,26 +57,25 @@ static void check_content(const struct sparse_layout *layout, int fd,
 		     pos < piece->end && pos < start + len; pos++)
 			want[pos - start] = data[piece->offset + pos - piece->start];
 	}
-	if (sparse_layout_read(layout, fd, have, len, start) ||
+	if (sparse_source_read(source, have, len, start, &failure) ||
 	    memcmp(have, want, len))
 		abort();
 }
 
-static void check_extents(const struct sparse_layout *layout, int fd,
-			  const u8 *data)
+static void check_extents(struct sparse_source *source, const u8 *data)
 {
-	struct sparse_extent extent = { 0, 0 };
+	struct sparse_extent extent = { 0 };
+	struct sparse_failure failure = { 0 };
 	u64 last = 0;
 	int count = 0, ret;
 
-	while ((ret = sparse_layout_next(layout, fd, extent.end, &extent)) > 0) {
+	while ((ret = sparse_source_next(source, extent.end, &extent, &failure)) > 0) {
 		if (extent.start < last || extent.end <= extent.start ||
-		    extent.end > sparse_blocks(layout->size))
+		    extent.end > sparse_blocks(source->size))
 			abort();
 		last = extent.end;
 		if (count++ < 8)
-			check_content(layout, fd, data,
-				      extent.start << SPARSE_BLOCK_BITS);
+			check_content(source, data, extent.start << SPARSE_BLOCK_BITS);
 	}
 	if (ret)
 		abort();
@@ -84,6 +83,8 @@ static void check_extents(const struct sparse_layout *layout, int fd,
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
+	struct sparse_source source = { .ops = &sparse_source_raw, .path = "core", .size = size };
+	struct sparse_failure failure = { 0 };
 	struct sparse_layout *layout;
 	static int fd = -1;
 	int ret, likely;
@@ -92,16 +93,21 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		fd = memfd_create("core", 0);
 	if (ftruncate(fd, 0) || pwrite(fd, data, size, 0) != (ssize_t)size)
 		abort();
-	ret = sparse_elfcore_read(fd, "core", size, size & 1, &layout);
-	if (ret && layout)
+	source.fd = fd;
+	ret = sparse_elfcore_read(&source, size & 1, &layout, &failure);
+	if (ret != failure.err || (ret && layout))
 		abort();
-	likely = sparse_elfcore_is_likely(fd, "core", size);
+	sparse_failure_exit(&failure);
+	likely = sparse_elfcore_is_likely(&source, &failure);
 	if (likely < 0 || (layout && size < ALL_SEEN && !likely))
 		abort();
 	if (layout) {
 		check_pieces(layout, size);
-		check_content(layout, fd, data, 0);
-		check_extents(layout, fd, data);
+		source.ops = &sparse_source_layout;
+		source.layout = layout;
+		source.size = layout->size;
+		check_content(&source, data, 0);
+		check_extents(&source, data);
 		free(layout);
 	}
 	return 0;

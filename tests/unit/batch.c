@@ -18,6 +18,14 @@ static u8 content[BLOCKS * SPARSE_BLOCK_SIZE];
 static const u8 zeros[SPARSE_BLOCK_SIZE];
 static struct sparse_key key[2];
 static const struct sparse_known known;
+static struct sparse_failure failure;
+
+static struct sparse_source source_of(int fd, u64 size)
+{
+	return (struct sparse_source) {
+		.ops = &sparse_source_raw, .path = "a file", .fd = fd, .size = size,
+	};
+}
 
 /* data of random lengths between holes; some of it is zeros */
 static int make_file(u64 size)
@@ -95,7 +103,8 @@ static int check_batch(const struct sparse_batch *batch, bool *seen)
 
 static int check_file(int fd, u64 size, unsigned int shift)
 {
-	struct sparse_walk walk = { .fd = fd, .size = size, .shift = shift };
+	struct sparse_source source = source_of(fd, size);
+	struct sparse_walk walk = { .source = &source, .shift = shift };
 	struct sparse_batch batch;
 	bool seen[BLOCKS] = { false };
 	int failed = 0;
@@ -103,10 +112,10 @@ static int check_file(int fd, u64 size, unsigned int shift)
 
 	need(!sparse_batch_init(&batch));
 	for (;;) {
-		need(!sparse_batch_plan(&batch, &walk));
+		need(!sparse_batch_plan(&batch, &walk, &failure));
 		if (!batch.count)
 			break;
-		need(!sparse_batch_read(&batch));
+		need(!sparse_batch_read(&batch, &failure));
 		need(!sparse_batch_scan(&batch, key, &known, NULL));
 		failed |= check_batch(&batch, seen) || check_chunks(&batch, size);
 	}
@@ -164,24 +173,24 @@ static bool is_same(const struct sparse_batch *batch, unsigned int a, unsigned i
 /* what a chunk is known by is about all of it */
 static int id_of_a_chunk(void)
 {
-	struct sparse_walk walk = { .fd = unit_file(), .shift = 1 };
+	struct sparse_source source = source_of(unit_file(), 6 * SPARSE_BLOCK_SIZE);
+	struct sparse_walk walk = { .source = &source, .shift = 1 };
 	struct sparse_batch batch;
 
 	memset(content, 0, 6 * SPARSE_BLOCK_SIZE);
 	content[SPARSE_BLOCK_SIZE] = 1;
 	content[3 * SPARSE_BLOCK_SIZE] = 1;
 	content[4 * SPARSE_BLOCK_SIZE] = 1;
-	walk.size = 6 * SPARSE_BLOCK_SIZE;
-	need(pwrite(walk.fd, content, walk.size, 0) == (ssize_t)walk.size);
+	need(pwrite(source.fd, content, source.size, 0) == (ssize_t)source.size);
 	need(!sparse_batch_init(&batch));
-	need(!sparse_batch_plan(&batch, &walk));
-	need(!sparse_batch_read(&batch));
+	need(!sparse_batch_plan(&batch, &walk, &failure));
+	need(!sparse_batch_read(&batch, &failure));
 	need(!sparse_batch_scan(&batch, key, &known, NULL));
 	expect(batch.count == 6, "%u blocks", batch.count);
 	expect(is_same(&batch, 0, 2), "equal chunks");
 	expect(!is_same(&batch, 0, 4), "the other way round");
 	sparse_batch_exit(&batch);
-	close(walk.fd);
+	close(source.fd);
 	return 0;
 }
 
@@ -191,9 +200,9 @@ static int below_holes(void)
 	static struct sparse_leaf leaves[2][100];
 	struct sparse_space space = { 0 };
 	struct sparse_chunkmap *delta = sparse_chunkmap_alloc(200);
-	struct sparse_walk walk = {
-		.fd = unit_file(), .size = 200 * SPARSE_BLOCK_SIZE, .delta = delta,
-	};
+	struct sparse_source source = source_of(unit_file(), 200 * SPARSE_BLOCK_SIZE);
+	struct sparse_walk walk = { .source = &source };
+	const struct sparse_known bases = { .space = &space };
 	struct sparse_batch batch;
 	struct sparse_hash hash;
 	unsigned int seen = 0, i, n;
@@ -205,21 +214,22 @@ static int below_holes(void)
 	}
 	/* it is a block of zeros there */
 	memset(&leaves[0][0], 0, sizeof(leaves[0][0]));
-	delta->space = &space;
+	source.ops = &sparse_source_delta;
+	source.below = delta;
 	memset(content, 'f', 5 * SPARSE_BLOCK_SIZE);
-	need(!ftruncate(walk.fd, walk.size));
-	need(pwrite(walk.fd, content, 5 * SPARSE_BLOCK_SIZE,
+	need(!ftruncate(source.fd, source.size));
+	need(pwrite(source.fd, content, 5 * SPARSE_BLOCK_SIZE,
 		    50 * SPARSE_BLOCK_SIZE) > 0);
 	/* 40 to 59 on the first, 60 to 69 and the last one on the second */
 	for (n = 40; n < 70; n++)
 		delta->addr[n] = space.device[n >= 60].first + n - 40;
 	delta->addr[199] = space.device[1].first + 99;
 	for (;;) {
-		need(!sparse_batch_plan(&batch, &walk));
+		need(!sparse_batch_plan(&batch, &walk, &failure));
 		if (!batch.count)
 			break;
-		need(!sparse_batch_read(&batch));
-		need(!sparse_batch_scan(&batch, key, &known, &hash));
+		need(!sparse_batch_read(&batch, &failure));
+		need(!sparse_batch_scan(&batch, key, &bases, &hash));
 		for (i = 0; i < batch.count; i++) {
 			u64 block = batch.block[i];
 			bool data = block >= 50 && block < 55;
@@ -241,32 +251,35 @@ static int below_holes(void)
 	sparse_batch_exit(&batch);
 	sparse_space_exit(&space);
 	free(delta);
-	close(walk.fd);
+	close(source.fd);
 	return 0;
 }
 
 static int file_shrank(void)
 {
-	struct sparse_walk walk = { .fd = unit_file() };
+	struct sparse_source source = source_of(unit_file(), 10 * SPARSE_BLOCK_SIZE);
+	struct sparse_walk walk = { .source = &source };
 	struct sparse_batch batch;
 	int ret;
 
-	walk.size = 10 * SPARSE_BLOCK_SIZE;
-	memset(content, 1, walk.size);
-	need(pwrite(walk.fd, content, walk.size, 0) == (ssize_t)walk.size);
+	memset(content, 1, source.size);
+	need(pwrite(source.fd, content, source.size, 0) == (ssize_t)source.size);
 	need(!sparse_batch_init(&batch));
-	need(!sparse_batch_plan(&batch, &walk));
-	need(!ftruncate(walk.fd, walk.size - 1));
-	ret = sparse_batch_read(&batch);
-	expect(ret == -ETXTBSY, "%d", ret);
+	need(!sparse_batch_plan(&batch, &walk, &failure));
+	need(!ftruncate(source.fd, source.size - 1));
+	ret = sparse_batch_read(&batch, &failure);
+	expect(ret == failure.err && failure.stage == SPARSE_CHECK &&
+	       strstr(failure.hint, "was changed"), "%d", ret);
+	sparse_failure_exit(&failure);
 	sparse_batch_exit(&batch);
-	close(walk.fd);
+	close(source.fd);
 	return 0;
 }
 
 static int hashes_and_digests(void)
 {
-	struct sparse_walk walk = { .fd = unit_file() };
+	struct sparse_source source = source_of(unit_file(), 4 * SPARSE_BLOCK_SIZE);
+	struct sparse_walk walk = { .source = &source };
 	struct sparse_batch batch;
 	struct sparse_hash hash;
 	u8 digest[SPARSE_DIGEST_SIZE];
@@ -275,12 +288,11 @@ static int hashes_and_digests(void)
 	content[0] = 1;
 	content[SPARSE_BLOCK_SIZE] = 1;
 	content[2 * SPARSE_BLOCK_SIZE] = 2;
-	walk.size = 4 * SPARSE_BLOCK_SIZE;
-	need(pwrite(walk.fd, content, walk.size, 0) == (ssize_t)walk.size);
+	need(pwrite(source.fd, content, source.size, 0) == (ssize_t)source.size);
 	need(!sparse_batch_init(&batch));
 	need(!sparse_hash_init(&hash));
-	need(!sparse_batch_plan(&batch, &walk));
-	need(!sparse_batch_read(&batch));
+	need(!sparse_batch_plan(&batch, &walk, &failure));
+	need(!sparse_batch_read(&batch, &failure));
 	need(!sparse_batch_scan(&batch, key, &known, &hash));
 	expect(batch.count == 4, "%u blocks", batch.count);
 	expect(is_same(&batch, 0, 1), "equal blocks");
@@ -291,7 +303,7 @@ static int hashes_and_digests(void)
 	expect(!memcmp(digest, batch.digest[2], sizeof(digest)), "digest");
 	sparse_hash_exit(&hash);
 	sparse_batch_exit(&batch);
-	close(walk.fd);
+	close(source.fd);
 	return 0;
 }
 

@@ -16,7 +16,7 @@
 /* walk the file; a block is true in @found if some extent has it */
 static int walk(int fd, u64 size, bool *found)
 {
-	struct sparse_extent extent = { 0, 0 };
+	struct sparse_extent extent = { 0 };
 	u64 blocks = sparse_blocks(size), last = 0, i;
 	int ret, count = 0;
 

@@ -9,6 +9,8 @@
 #include "report.h"
 #include "unit.h"
 
+static struct sparse_failure failure;
+
 static const struct sparse_summary summary = {
 	.path = "an \"image\"", .uuid = "", .files = 2,
 	.bytes = 8192 + 5, .index = 12, .image = 16384, .seconds = 0.25,
@@ -23,19 +25,18 @@ static const char *write_report(const char * const *names, int count)
 	struct sparse_file_summary file = {
 		.bytes = 4096, .index = 4, .chunk = 4096, .counts = { .blocks = 1 },
 	};
-	const char *failed;
 	FILE *f;
 	int i;
 
 	unlink("report.json");
-	need(!sparse_report_open(&report, "report.json", "1.9.4"));
+	need(!sparse_report_open(&report, "report.json", "1.9.4", &failure));
 	for (i = 0; i < count; i++) {
 		file.path = names[i];
 		sparse_report_file(&report, &file);
 	}
-	need(!sparse_report_write(&report, &summary, SPARSE_MODE_KEPT));
+	need(!sparse_report_write(&report, &summary, SPARSE_MODE_KEPT, &failure));
 	need(access("report.json", F_OK));
-	need(!sparse_output_commit(&report.out, NULL, &failed));
+	need(!sparse_output_commit(&report.out, NULL, &failure));
 	sparse_report_close(&report);
 	f = fopen("report.json", "r");
 	need(f);
@@ -78,13 +79,15 @@ static int refused(void)
 	need(f);
 	fputs("{\"something\": \"else\"}", f);
 	fclose(f);
-	ret = sparse_report_open(&report, "report.json", "1.9.4");
-	expect(ret == -EEXIST, "%d", ret);
+	ret = sparse_report_open(&report, "report.json", "1.9.4", &failure);
+	expect(ret && !strcmp(failure.hint, " exists and is no report: remove it"), "%d", ret);
+	sparse_failure_exit(&failure);
 	sparse_report_close(&report);
 	unlink("report.json");
 	report = SPARSE_REPORT_NONE;
-	ret = sparse_report_open(&report, "nowhere/report.json", "");
+	ret = sparse_report_open(&report, "nowhere/report.json", "", &failure);
 	expect(ret == -ENOENT, "%d", ret);
+	sparse_failure_exit(&failure);
 	sparse_report_close(&report);
 	return 0;
 }
@@ -96,8 +99,8 @@ static int again(void)
 	struct sparse_report report = SPARSE_REPORT_NONE;
 
 	write_report(name, 1);
-	need(!sparse_report_open(&report, "report.json", "1.9.4"));
-	need(!sparse_report_write(&report, &summary, SPARSE_MODE_KEPT));
+	need(!sparse_report_open(&report, "report.json", "1.9.4", &failure));
+	need(!sparse_report_write(&report, &summary, SPARSE_MODE_KEPT, &failure));
 	sparse_report_close(&report);
 	expect(!access("report.json", F_OK), "gone, and nothing was committed");
 	unlink("report.json");

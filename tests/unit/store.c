@@ -19,6 +19,7 @@
 #define START	3
 
 static u8 data[COUNT][SPARSE_BLOCK_SIZE];
+static struct sparse_failure failure;
 
 static void fill(void)
 {
@@ -56,8 +57,8 @@ static int in_order(void)
 		add(&run, order[i]);
 	add(&next, 5);
 	/* whoever is first */
-	need(!sparse_store_write(&store, &next));
-	need(!sparse_store_write(&store, &run));
+	need(!sparse_store_write(&store, &next, &failure));
+	need(!sparse_store_write(&store, &run, &failure));
 	for (i = 0; i < count; i++)
 		expect(is_stored(store.fd, i, data[order[i]]), "block %u", i);
 	expect(is_stored(store.fd, count, data[5]), "the next run");
@@ -76,12 +77,12 @@ static int none_and_as_many_as_can_be(void)
 	u32 i;
 
 	fill();
-	need(!sparse_store_write(&store, &run));
+	need(!sparse_store_write(&store, &run, &failure));
 	need(!fstat(store.fd, &st));
 	expect(!st.st_size, "wrote nothing, and %lld bytes", (long long)st.st_size);
 	for (i = 0; i < COUNT; i++)
 		add(&run, COUNT - 1 - i);
-	need(!sparse_store_write(&store, &run));
+	need(!sparse_store_write(&store, &run, &failure));
 	for (i = 0; i < COUNT; i++)
 		expect(is_stored(store.fd, i, data[COUNT - 1 - i]), "%u", i);
 	close(store.fd);
@@ -96,7 +97,7 @@ static int synced(void)
 	fill();
 	add(&run, 0);
 	add(&run, 1);
-	need(!sparse_store_write(&store, &run));
+	need(!sparse_store_write(&store, &run, &failure));
 	sparse_store_sync(&store, 0, 2);
 	expect(is_stored(store.fd, 0, data[0]) && is_stored(store.fd, 1, data[1]),
 	       "content changed on its way to disk");
@@ -112,8 +113,9 @@ static int cannot_write(void)
 
 	store.fd = open("/dev/null", O_RDONLY);
 	add(&run, 0);
-	ret = sparse_store_write(&store, &run);
-	expect(ret == -EBADF, "%d", ret);
+	ret = sparse_store_write(&store, &run, &failure);
+	expect(ret == -EBADF && failure.stage == SPARSE_WRITE, "%d", ret);
+	sparse_failure_exit(&failure);
 	close(store.fd);
 	return 0;
 }
@@ -133,9 +135,10 @@ static int limit_within_a_block(void)
 	need(!setrlimit(RLIMIT_FSIZE, &limit));
 	add(&run, 0);
 	add(&run, 9);
-	ret = sparse_store_write(&store, &run);
+	ret = sparse_store_write(&store, &run, &failure);
 	need(!setrlimit(RLIMIT_FSIZE, &none));
 	expect(ret == -EFBIG, "%d", ret);
+	sparse_failure_exit(&failure);
 	close(store.fd);
 	return 0;
 }
