@@ -4,7 +4,7 @@
 
 #include "erofs/internal.h"
 #include "digests.h"
-#include "pack.h"
+#include "sparse.h"
 
 /* what a superblock, and 16 bits in a chunk index, can say of devices */
 #define SPARSE_BASES_MAX	0xffffU

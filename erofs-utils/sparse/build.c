@@ -126,7 +126,7 @@ static int pack_source(struct erofs_sparse *sparse, struct sparse_source *source
 		       struct sparse_chunkmap **map, u8 digest[SPARSE_DIGEST_SIZE])
 {
 	struct sparse_packer *packer = &sparse->packer;
-	u64 zeros = packer->counts.zero;
+	u64 zeros = packer->place.counts.zero;
 	int err;
 
 	*map = sparse_chunkmap_alloc(sparse_blocks(source->size));
@@ -135,7 +135,7 @@ static int pack_source(struct erofs_sparse *sparse, struct sparse_source *source
 	sparse_pack_begin(packer, source, map);
 	run(sparse);
 	err = sparse_pack_end(packer, digest);
-	return err ? err : check_filled(sparse, source, packer->counts.zero - zeros);
+	return err ? err : check_filled(sparse, source, packer->place.counts.zero - zeros);
 }
 
 static int pack_file_data(struct erofs_sparse *sparse, const struct sparse_file *file,
@@ -236,7 +236,7 @@ static int pack_file(struct erofs_sparse *sparse, const struct sparse_file *file
 {
 	struct sparse_failure *failure = &sparse->packer.failure;
 	const char *path = file->inode->i_srcpath;
-	struct sparse_counts before = sparse->packer.counts;
+	struct sparse_counts before = sparse->packer.place.counts;
 	struct packed packed = { 0 };
 	struct sparse_source source;
 	int err;
@@ -250,7 +250,7 @@ static int pack_file(struct erofs_sparse *sparse, const struct sparse_file *file
 		err = set_fingerprint(file->inode, packed.digest);
 	if (err)
 		return sparse_fail(failure, SPARSE_WRITE, sparse->image, err);
-	note_file(sparse, file, &before, &sparse->packer.counts, &packed);
+	note_file(sparse, file, &before, &sparse->packer.place.counts, &packed);
 	return 0;
 }
 
@@ -310,10 +310,10 @@ static int pack_files(struct erofs_sparse *sparse, const struct sparse_tree *tre
 		err = sparse_bases_check(bases, &packer->failure);
 	if (!err)
 		err = sparse_packer_flush(packer);
-	sparse->summary.counts = packer->counts;
+	sparse->summary.counts = packer->place.counts;
 	if (!err)
 		err = reserve_metadata(sparse, tree, start +
-				(packer->counts.stored << SPARSE_BLOCK_BITS));
+				(packer->place.counts.stored << SPARSE_BLOCK_BITS));
 	sparse_packer_finish(packer);
 	return err;
 }

@@ -34,16 +34,13 @@ int sparse_flight_init(struct sparse_flight *flight,
 	if (!flight->slot)
 		return -ENOMEM;
 	flight->store = store;
-	flight->key = key;
-	flight->known = known;
-	flight->want_digest = want_digest;
 	sparse_pool_start(&flight->pool, workers);
 	while (flight->slots < slots) {
 		slot = &flight->slot[flight->slots++];
 		slot->flight = flight;
 		err = sparse_batch_init(&slot->batch);
-		if (!err && want_digest)
-			err = sparse_hash_init(&slot->hash);
+		if (!err)
+			err = sparse_digest_init(&slot->digest, key, known, want_digest);
 		if (err)
 			return err;
 	}
@@ -59,7 +56,7 @@ void sparse_flight_exit(struct sparse_flight *flight)
 	sparse_pool_stop(&flight->pool);
 	for (i = 0; i < flight->slots; i++) {
 		sparse_failure_exit(&flight->slot[i].failure);
-		sparse_hash_exit(&flight->slot[i].hash);
+		sparse_digest_end(&flight->slot[i].digest);
 		sparse_batch_exit(&flight->slot[i].batch);
 	}
 	free(flight->slot);
@@ -69,14 +66,12 @@ void sparse_flight_exit(struct sparse_flight *flight)
 static void run_read(struct sparse_job *job)
 {
 	struct sparse_slot *slot = container_of(job, struct sparse_slot, job);
-	const struct sparse_flight *flight = slot->flight;
 	struct sparse_batch *batch = &slot->batch;
 	int err;
 
-	if (sparse_batch_read(batch, &slot->failure))
+	if (sparse_pages_read(batch, &slot->failure))
 		return;
-	err = sparse_batch_scan(batch, flight->key, flight->known,
-				flight->want_digest ? &slot->hash : NULL);
+	err = sparse_digest_run(&slot->digest, batch);
 	if (err)
 		sparse_fail(&slot->failure, SPARSE_READ, batch->source->path, err);
 }
@@ -91,7 +86,7 @@ static void run_write(struct sparse_job *job)
 		sparse_store_sync(store, slot->sync_first, slot->sync_end);
 }
 
-static int read_ahead(struct sparse_flight *flight, struct sparse_walk *walk,
+static int read_ahead(struct sparse_flight *flight, struct sparse_pages *pages,
 		      struct sparse_failure *failure)
 {
 	struct sparse_slot *slot;
@@ -99,7 +94,7 @@ static int read_ahead(struct sparse_flight *flight, struct sparse_walk *walk,
 
 	while (flight->head - flight->tail < flight->slots) {
 		slot = slot_of(flight, flight->head);
-		err = sparse_batch_plan(&slot->batch, walk, failure);
+		err = sparse_pages_run(pages, &slot->batch, failure);
 		if (err || !slot->batch.count)
 			return err;
 		slot->run.count = 0;
@@ -110,30 +105,20 @@ static int read_ahead(struct sparse_flight *flight, struct sparse_walk *walk,
 	return 0;
 }
 
-int sparse_flight_next(struct sparse_flight *flight, struct sparse_walk *walk,
+int sparse_flight_next(struct sparse_flight *flight, struct sparse_pages *pages,
 		       struct sparse_slot **slotp, struct sparse_failure *failure)
 {
 	struct sparse_slot *slot;
 	int err;
 
 	*slotp = NULL;
-	err = read_ahead(flight, walk, failure);
+	err = read_ahead(flight, pages, failure);
 	if (err || flight->mid == flight->head)
 		return err;
 	slot = slot_of(flight, flight->mid);
 	sparse_pool_wait(&flight->pool, &slot->job);
 	*slotp = slot;
 	return sparse_failure_take(failure, &slot->failure);
-}
-
-void sparse_flight_store(struct sparse_flight *flight, u32 index,
-			 const u8 *block)
-{
-	struct sparse_run *run = &slot_of(flight, flight->mid)->run;
-
-	if (!run->count)
-		run->first = index;
-	run->block[run->count++] = block;
 }
 
 /* the oldest batch that is being written leaves the ring */

@@ -2,7 +2,7 @@
 #ifndef EROFS_SPARSE_FLIGHT_H
 #define EROFS_SPARSE_FLIGHT_H
 
-#include "batch.h"
+#include "digest.h"
 #include "pool.h"
 
 /* 32 MiB of data */
@@ -21,7 +21,7 @@ struct sparse_slot {
 	/* private */
 	struct sparse_job job;
 	struct sparse_flight *flight;
-	struct sparse_hash hash;
+	struct sparse_digest digest;
 	u32 sync_first;
 	u32 sync_end;
 };
@@ -41,11 +41,8 @@ struct sparse_flight {
 	struct sparse_pool pool;
 	/* private */
 	const struct sparse_store *store;
-	const struct sparse_key *key;
-	const struct sparse_known *known;
 	struct sparse_slot *slot;
 	unsigned int slots;
-	bool want_digest;
 	u64 tail;
 	u64 mid;
 	u64 head;
@@ -77,23 +74,14 @@ void sparse_flight_exit(struct sparse_flight *flight);
 /**
  * sparse_flight_next() - the next batch of a file, read and scanned
  * @flight: initialised
- * @walk: where batches to be read ahead come from
+ * @pages: where batches to be read ahead come from
  * @slotp: set to the batch, with an empty run, or to NULL at the end of the file
  * @failure: where a failure is noted
  *
  * Return: 0 or a negative errno.
  */
-int sparse_flight_next(struct sparse_flight *flight, struct sparse_walk *walk,
+int sparse_flight_next(struct sparse_flight *flight, struct sparse_pages *pages,
 		       struct sparse_slot **slotp, struct sparse_failure *failure);
-
-/**
- * sparse_flight_store() - add a block to the run of the batch that was next
- * @flight: initialised
- * @index: number of the stored block, one more than that of the one before
- * @block: of the batch
- */
-void sparse_flight_store(struct sparse_flight *flight, u32 index,
-			 const u8 *block);
 
 /**
  * sparse_flight_write() - have the run of the batch that was next written

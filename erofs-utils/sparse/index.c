@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 #include <errno.h>
 
-#include "erofs/internal.h"
 #include "chunkmap.h"
-#include "sparse.h"
+#include "index.h"
 
 #define WORDS	16384
 

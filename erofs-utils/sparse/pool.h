@@ -29,6 +29,9 @@ struct sparse_job {
  *
  * Whoever submits the jobs is one of the threads while it waits, so one worker
  * means no other thread.  It is the only one to call what is below.
+ *
+ * Not upstream's workqueue: that has no way to wait for one job, whoever submits does none
+ * of them, and its threads take signals.
  */
 struct sparse_pool {
 	/* private */

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "pack.h"
+#include "sparse.h"
 
 /**
  * struct sparse_progress - how far we are, shown on a terminal

@@ -6,7 +6,7 @@
 #include "output.h"
 #include "progress.h"
 #include "report.h"
-#include "sparse.h"
+#include "mkfs.h"
 
 #define SPARSE_FINGERPRINT_XATTR	"trusted.erofs.fingerprint"
 

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #include "ktap.h"
-#include "pack.h"
+#include "sparse.h"
 #include "unit.h"
 
 #define BLOCKS	700
@@ -224,9 +224,9 @@ static int stream_and_check(u64 size, unsigned int shift)
 	wait(NULL);
 	expect(stream.size == size, "%llu bytes of %llu", (unsigned long long)stream.size,
 	       (unsigned long long)size);
-	expect(packer.counts.blocks == sparse_blocks(size), "%llu blocks",
-	       (unsigned long long)packer.counts.blocks);
-	ret = check_map(image, map, &packer.counts, shift) ||
+	expect(packer.place.counts.blocks == sparse_blocks(size), "%llu blocks",
+	       (unsigned long long)packer.place.counts.blocks);
+	ret = check_map(image, map, &packer.place.counts, shift) ||
 		check_digest(&packer, size, digest);
 	free(map);
 	close(fd);
@@ -264,7 +264,7 @@ static int pack_and_check(u64 size, unsigned int workers, unsigned int shift)
 	need(!sparse_packer_init(&packer, image, "image", START));
 	need(!pack_file(&packer, fd, size, map, digest));
 	need(!sparse_packer_flush(&packer));
-	ret = check_map(image, map, &packer.counts, shift) ||
+	ret = check_map(image, map, &packer.place.counts, shift) ||
 		check_digest(&packer, size, digest);
 	free(map);
 	close(fd);
@@ -325,7 +325,7 @@ static int without_digests(void)
 		need(map && !sparse_packer_init(&packer, image, "image", START));
 		need(!pack_file(&packer, fd, size, map, NULL));
 		need(!sparse_packer_flush(&packer));
-		ret = check_map(image, map, &packer.counts, shift);
+		ret = check_map(image, map, &packer.place.counts, shift);
 		free(map);
 		close(fd);
 		close(image);
@@ -363,7 +363,7 @@ static int on_a_base(void)
 	need(!pack_base(&packer, base, BLOCKS, digest));
 	if (check_digest(&packer, sizeof(content), digest))
 		return 1;
-	expect(!packer.counts.blocks && !packer.counts.stored, "the base counts");
+	expect(!packer.place.counts.blocks && !packer.place.counts.stored, "the base counts");
 	/* the last half, and something new in front of it */
 	fd = unit_file();
 	need(pwrite(fd, "new", 3, 0) == 3);
@@ -371,8 +371,8 @@ static int on_a_base(void)
 	need(pwrite(fd, content + n, n, SPARSE_BLOCK_SIZE) == (ssize_t)n);
 	need(!pack_file(&packer, fd, n + SPARSE_BLOCK_SIZE, map, digest));
 	need(!sparse_packer_flush(&packer));
-	expect(packer.counts.stored == 1 && packer.counts.base, "%llu stored",
-	       (unsigned long long)packer.counts.stored);
+	expect(packer.place.counts.stored == 1 && packer.place.counts.base, "%llu stored",
+	       (unsigned long long)packer.place.counts.stored);
 	expect(map->addr[0] == START, "%u", map->addr[0]);
 	for (n = BLOCKS / 2; n < BLOCKS; n++) {
 		addr = map->addr[n - BLOCKS / 2 + 1];
@@ -425,8 +425,8 @@ static int base_that_repeats(void)
 	need(!ftruncate(base, i * SPARSE_BLOCK_SIZE));
 	need(!pack_base(&packer, base, i, digest));
 	need(!pack_file(&packer, base, 2 * SPARSE_BLOCK_SIZE, map, digest));
-	expect(packer.counts.base == 2, "%llu in the base",
-	       (unsigned long long)packer.counts.base);
+	expect(packer.place.counts.base == 2, "%llu in the base",
+	       (unsigned long long)packer.place.counts.base);
 	for (i = 0; i < 2; i++)
 		expect(sparse_space_find(&packer.space, map->addr[i], &block) == 1 &&
 		       block == (u32)i, "block %d is %u", i, block);
@@ -449,10 +449,10 @@ static int across_files(void)
 	for (i = 0; i < 2; i++) {
 		map[i] = sparse_chunkmap_alloc(BLOCKS);
 		need(map[i]);
-		stored = packer.counts.stored;
+		stored = packer.place.counts.stored;
 		need(!pack_file(&packer, fd, sizeof(content), map[i], digest[i]));
 	}
-	expect(stored && packer.counts.stored == stored, "stored again");
+	expect(stored && packer.place.counts.stored == stored, "stored again");
 	expect(!memcmp(map[0]->addr, map[1]->addr, BLOCKS * sizeof(u32)),
 	       "the maps differ");
 	expect(!memcmp(digest[0], digest[1], SPARSE_DIGEST_SIZE),
@@ -481,10 +481,10 @@ static int holes_do_not_show(void)
 		need(pwrite(fd, zeros, sizeof(zeros), i * sizeof(zeros)) ==
 		     sizeof(zeros));
 	need(!pack_file(&packer, fd, size, map, digest[1]));
-	expect(packer.counts.zero == 150, "%llu zeros",
-	       (unsigned long long)packer.counts.zero);
-	expect(packer.counts.stored == 1, "%llu stored",
-	       (unsigned long long)packer.counts.stored);
+	expect(packer.place.counts.zero == 150, "%llu zeros",
+	       (unsigned long long)packer.place.counts.zero);
+	expect(packer.place.counts.stored == 1, "%llu stored",
+	       (unsigned long long)packer.place.counts.stored);
 	expect(!memcmp(digest[0], digest[1], sizeof(digest[0])), "digests");
 	free(map);
 	close(fd);

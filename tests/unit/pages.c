@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "batch.h"
+#include "digest.h"
 #include "ktap.h"
 #include "unit.h"
 
@@ -104,19 +104,21 @@ static int check_batch(const struct sparse_batch *batch, bool *seen)
 static int check_file(int fd, u64 size, unsigned int shift)
 {
 	struct sparse_source source = source_of(fd, size);
-	struct sparse_walk walk = { .source = &source, .shift = shift };
+	struct sparse_pages pages;
 	struct sparse_batch batch;
+	struct sparse_digest digest;
 	bool seen[BLOCKS] = { false };
 	int failed = 0;
 	u64 i;
 
-	need(!sparse_batch_init(&batch));
+	need(!sparse_batch_init(&batch) && !sparse_digest_init(&digest, key, &known, false));
+	sparse_pages_init(&pages, &source, shift);
 	for (;;) {
-		need(!sparse_batch_plan(&batch, &walk, &failure));
+		need(!sparse_pages_run(&pages, &batch, &failure));
 		if (!batch.count)
 			break;
-		need(!sparse_batch_read(&batch, &failure));
-		need(!sparse_batch_scan(&batch, key, &known, NULL));
+		need(!sparse_pages_read(&batch, &failure));
+		need(!sparse_digest_run(&digest, &batch));
 		failed |= check_batch(&batch, seen) || check_chunks(&batch, size);
 	}
 	sparse_batch_exit(&batch);
@@ -174,18 +176,20 @@ static bool is_same(const struct sparse_batch *batch, unsigned int a, unsigned i
 static int id_of_a_chunk(void)
 {
 	struct sparse_source source = source_of(unit_file(), 6 * SPARSE_BLOCK_SIZE);
-	struct sparse_walk walk = { .source = &source, .shift = 1 };
+	struct sparse_pages pages;
 	struct sparse_batch batch;
+	struct sparse_digest digest;
 
 	memset(content, 0, 6 * SPARSE_BLOCK_SIZE);
 	content[SPARSE_BLOCK_SIZE] = 1;
 	content[3 * SPARSE_BLOCK_SIZE] = 1;
 	content[4 * SPARSE_BLOCK_SIZE] = 1;
 	need(pwrite(source.fd, content, source.size, 0) == (ssize_t)source.size);
-	need(!sparse_batch_init(&batch));
-	need(!sparse_batch_plan(&batch, &walk, &failure));
-	need(!sparse_batch_read(&batch, &failure));
-	need(!sparse_batch_scan(&batch, key, &known, NULL));
+	need(!sparse_batch_init(&batch) && !sparse_digest_init(&digest, key, &known, false));
+	sparse_pages_init(&pages, &source, 1);
+	need(!sparse_pages_run(&pages, &batch, &failure));
+	need(!sparse_pages_read(&batch, &failure));
+	need(!sparse_digest_run(&digest, &batch));
 	expect(batch.count == 6, "%u blocks", batch.count);
 	expect(is_same(&batch, 0, 2), "equal chunks");
 	expect(!is_same(&batch, 0, 4), "the other way round");
@@ -201,13 +205,14 @@ static int below_holes(void)
 	struct sparse_space space = { 0 };
 	struct sparse_chunkmap *delta = sparse_chunkmap_alloc(200);
 	struct sparse_source source = source_of(unit_file(), 200 * SPARSE_BLOCK_SIZE);
-	struct sparse_walk walk = { .source = &source };
+	struct sparse_pages pages;
 	const struct sparse_known bases = { .space = &space };
 	struct sparse_batch batch;
-	struct sparse_hash hash;
+	struct sparse_digest digest;
 	unsigned int seen = 0, i, n;
 
-	need(delta && !sparse_batch_init(&batch) && !sparse_hash_init(&hash));
+	need(delta && !sparse_batch_init(&batch) &&
+	     !sparse_digest_init(&digest, key, &bases, true));
 	for (i = 0; i < 2; i++) {
 		memset(leaves[i], 'a' + i, sizeof(leaves[i]));
 		need(!sparse_space_add(&space, leaves[i], 100));
@@ -216,6 +221,7 @@ static int below_holes(void)
 	memset(&leaves[0][0], 0, sizeof(leaves[0][0]));
 	source.ops = &sparse_source_delta;
 	source.below = delta;
+	sparse_pages_init(&pages, &source, 0);
 	memset(content, 'f', 5 * SPARSE_BLOCK_SIZE);
 	need(!ftruncate(source.fd, source.size));
 	need(pwrite(source.fd, content, 5 * SPARSE_BLOCK_SIZE,
@@ -225,11 +231,11 @@ static int below_holes(void)
 		delta->addr[n] = space.device[n >= 60].first + n - 40;
 	delta->addr[199] = space.device[1].first + 99;
 	for (;;) {
-		need(!sparse_batch_plan(&batch, &walk, &failure));
+		need(!sparse_pages_run(&pages, &batch, &failure));
 		if (!batch.count)
 			break;
-		need(!sparse_batch_read(&batch, &failure));
-		need(!sparse_batch_scan(&batch, key, &bases, &hash));
+		need(!sparse_pages_read(&batch, &failure));
+		need(!sparse_digest_run(&digest, &batch));
 		for (i = 0; i < batch.count; i++) {
 			u64 block = batch.block[i];
 			bool data = block >= 50 && block < 55;
@@ -247,7 +253,7 @@ static int below_holes(void)
 		}
 	}
 	expect(seen == 31, "%u blocks", seen);
-	sparse_hash_exit(&hash);
+	sparse_digest_end(&digest);
 	sparse_batch_exit(&batch);
 	sparse_space_exit(&space);
 	free(delta);
@@ -258,16 +264,17 @@ static int below_holes(void)
 static int file_shrank(void)
 {
 	struct sparse_source source = source_of(unit_file(), 10 * SPARSE_BLOCK_SIZE);
-	struct sparse_walk walk = { .source = &source };
+	struct sparse_pages pages;
 	struct sparse_batch batch;
 	int ret;
 
 	memset(content, 1, source.size);
 	need(pwrite(source.fd, content, source.size, 0) == (ssize_t)source.size);
 	need(!sparse_batch_init(&batch));
-	need(!sparse_batch_plan(&batch, &walk, &failure));
+	sparse_pages_init(&pages, &source, 0);
+	need(!sparse_pages_run(&pages, &batch, &failure));
 	need(!ftruncate(source.fd, source.size - 1));
-	ret = sparse_batch_read(&batch, &failure);
+	ret = sparse_pages_read(&batch, &failure);
 	expect(ret == failure.err && failure.stage == SPARSE_CHECK &&
 	       strstr(failure.hint, "was changed"), "%d", ret);
 	sparse_failure_exit(&failure);
@@ -279,10 +286,10 @@ static int file_shrank(void)
 static int hashes_and_digests(void)
 {
 	struct sparse_source source = source_of(unit_file(), 4 * SPARSE_BLOCK_SIZE);
-	struct sparse_walk walk = { .source = &source };
+	struct sparse_pages pages;
 	struct sparse_batch batch;
-	struct sparse_hash hash;
-	u8 digest[SPARSE_DIGEST_SIZE];
+	struct sparse_digest digest;
+	u8 want[SPARSE_DIGEST_SIZE];
 
 	memset(content, 0, 4 * SPARSE_BLOCK_SIZE);
 	content[0] = 1;
@@ -290,18 +297,19 @@ static int hashes_and_digests(void)
 	content[2 * SPARSE_BLOCK_SIZE] = 2;
 	need(pwrite(source.fd, content, source.size, 0) == (ssize_t)source.size);
 	need(!sparse_batch_init(&batch));
-	need(!sparse_hash_init(&hash));
-	need(!sparse_batch_plan(&batch, &walk, &failure));
-	need(!sparse_batch_read(&batch, &failure));
-	need(!sparse_batch_scan(&batch, key, &known, &hash));
+	need(!sparse_digest_init(&digest, key, &known, true));
+	sparse_pages_init(&pages, &source, 0);
+	need(!sparse_pages_run(&pages, &batch, &failure));
+	need(!sparse_pages_read(&batch, &failure));
+	need(!sparse_digest_run(&digest, &batch));
 	expect(batch.count == 4, "%u blocks", batch.count);
 	expect(is_same(&batch, 0, 1), "equal blocks");
 	expect(!is_same(&batch, 0, 2), "different blocks");
 	expect(batch.zero[3] && !batch.zero[2], "zeros");
-	need(!sparse_hash_data(&hash, content + 2 * SPARSE_BLOCK_SIZE,
-			       SPARSE_BLOCK_SIZE, digest));
-	expect(!memcmp(digest, batch.digest[2], sizeof(digest)), "digest");
-	sparse_hash_exit(&hash);
+	need(!sparse_hash_data(&digest.hash, content + 2 * SPARSE_BLOCK_SIZE,
+			       SPARSE_BLOCK_SIZE, want));
+	expect(!memcmp(want, batch.digest[2], sizeof(want)), "digest");
+	sparse_digest_end(&digest);
 	sparse_batch_exit(&batch);
 	close(source.fd);
 	return 0;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
-#ifndef EROFS_SPARSE_BATCH_H
-#define EROFS_SPARSE_BATCH_H
+#ifndef EROFS_SPARSE_PAGES_H
+#define EROFS_SPARSE_PAGES_H
 
 #include "chunkmap.h"
 #include "hash.h"
 #include "key.h"
-#include "known.h"
 #include "source.h"
 #include "store.h"
 
@@ -30,8 +29,8 @@
  * @id: at a chunk's first block, if any is not zeros: what the chunk is known by
  * @digest: SHA-256 of those that are not zeros, and of those zeros
  *
- * What is done to a batch from sparse_batch_read() to sparse_batch_scan()
- * touches nothing else.
+ * What is done to a batch from sparse_pages_read() to sparse_digest_run() touches nothing
+ * else.
  */
 struct sparse_batch {
 	const struct sparse_source *source;
@@ -56,18 +55,6 @@ static inline unsigned int sparse_batch_chunk(const struct sparse_batch *batch,
 	return blocks < batch->count - i ? blocks : batch->count - i;
 }
 
-/**
- * struct sparse_walk - where in a file the next batch comes from
- * @source: the file
- * @shift: log2 of the blocks in a chunk; 0 if the source is a delta
- * @extent: what is left of the data found last; start with all zeros
- */
-struct sparse_walk {
-	struct sparse_source *source;
-	unsigned int shift;
-	struct sparse_extent extent;
-};
-
 /** sparse_batch_init() - get memory for the data.  Return: 0 or -ENOMEM. */
 int sparse_batch_init(struct sparse_batch *batch);
 
@@ -75,35 +62,39 @@ int sparse_batch_init(struct sparse_batch *batch);
 void sparse_batch_exit(struct sparse_batch *batch);
 
 /**
- * sparse_batch_plan() - choose the next chunks of the file that may hold data
- * @batch: all up to @hole is set; @count is 0 at the end of the file
- * @walk: moved on
+ * struct sparse_pages - where in a file the next batch comes from
+ * @source: the file
+ * @shift: log2 of the blocks in a chunk; 0 if the source is a delta
+ */
+struct sparse_pages {
+	struct sparse_source *source;
+	unsigned int shift;
+	/* private: what is left of the data found last */
+	struct sparse_extent extent;
+};
+
+/** sparse_pages_init() - begin with a file, as above */
+void sparse_pages_init(struct sparse_pages *pages, struct sparse_source *source,
+		       unsigned int shift);
+
+/**
+ * sparse_pages_run() - choose the next chunks of the file that may hold data
+ * @pages: moved on
+ * @batch: all up to @base is set; @count is 0 at the end of the file
  * @failure: where a failure is noted
  *
  * Return: 0 or a negative errno.
  */
-int sparse_batch_plan(struct sparse_batch *batch, struct sparse_walk *walk,
-		      struct sparse_failure *failure);
+int sparse_pages_run(struct sparse_pages *pages, struct sparse_batch *batch,
+		     struct sparse_failure *failure);
 
 /**
- * sparse_batch_read() - read the planned blocks
- * @batch: planned
+ * sparse_pages_read() - read the chosen blocks; by any thread
+ * @batch: from sparse_pages_run()
  * @failure: where a failure is noted
  *
  * Return: 0 or a negative errno.
  */
-int sparse_batch_read(struct sparse_batch *batch, struct sparse_failure *failure);
-
-/**
- * sparse_batch_scan() - find zeros, digest, hash, find what is on other devices
- * @batch: read
- * @key: of the hashes: of blocks or their digests, and of what is made of blocks' hashes
- * @known: what other devices have, by the hashes of @key[0]
- * @hash: for the digests, or NULL if they are not wanted, and there are no other devices
- *
- * Return: 0 or -EIO.
- */
-int sparse_batch_scan(struct sparse_batch *batch, const struct sparse_key key[2],
-		      const struct sparse_known *known, struct sparse_hash *hash);
+int sparse_pages_read(struct sparse_batch *batch, struct sparse_failure *failure);
 
 #endif
