@@ -44,9 +44,6 @@ int sparse_bases_add(struct sparse_bases *bases, const char *path);
 /**
  * sparse_bases_open() - open and check them
  * @bases: with their names
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_bases_open(struct sparse_bases *bases, struct sparse_failure *failure);
 
@@ -77,9 +74,6 @@ int sparse_base_end(struct sparse_base *base, struct sparse_packer *packer,
 /**
  * sparse_bases_check() - see that they are what they were
  * @bases: open
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_bases_check(const struct sparse_bases *bases, struct sparse_failure *failure);
 

@@ -11,11 +11,8 @@
  * @path: the file's, without a leading slash
  * @size: the file's, in bytes
  * @map: set to addresses in @space; its chunks are single blocks
- * @failure: where a failure is noted
  *
  * The file may have chunks on devices of the base: those are bases, too.
- *
- * Return: 0 or a negative errno.
  */
 int sparse_delta_map(const struct sparse_bases *bases,
 		     const struct sparse_space *space, const char *path,

@@ -14,7 +14,6 @@
  * @layout: set to where in it memory is: what its PT_LOAD segments hold, at their
  *	physical addresses, from address 0 on; or, if it is not @wanted and none, to
  *	NULL
- * @failure: where a failure is noted
  *
  * A core is a file that says so (ET_CORE) by a header in which all that is fixed is
  * right.  One whose segments have no physical addresses is of a process, and is none
@@ -22,8 +21,6 @@
  * itself, in a core that /proc/vmcore gave) has to be equal.
  *
  * Source of the format: <elf.h>, and "System V ABI", chapters 4 and 5.
- *
- * Return: 0 or a negative errno.
  */
 int sparse_elfcore_read(const struct sparse_source *source, bool wanted,
 			struct sparse_layout **layout, struct sparse_failure *failure);
@@ -31,7 +28,6 @@ int sparse_elfcore_read(const struct sparse_source *source, bool wanted,
 /**
  * sparse_elfcore_is_likely() - see whether a file looks like an ELF core of a machine
  * @source: the file
- * @failure: where a failure is noted
  *
  * Only its header and its first 1,024 segments are looked at: a guest, in whose memory
  * they may be, is not to make packing slow.  What is wrong in a core is not looked for.

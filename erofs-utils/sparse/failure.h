@@ -30,6 +30,9 @@ enum sparse_stage {
  * All zero to begin with.  Whoever finds the failure notes it, and its callers only return
  * its errno: what is noted first stays.  So who calls something that may have noted it or
  * not notes what he knows in any case.  The strings are copies.
+ *
+ * A function that is given one notes there whatever fails, and if it does not say otherwise
+ * returns 0 or a negative errno.
  */
 struct sparse_failure {
 	enum sparse_stage stage;

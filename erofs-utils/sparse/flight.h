@@ -76,9 +76,6 @@ void sparse_flight_exit(struct sparse_flight *flight);
  * @flight: initialised
  * @pages: where batches to be read ahead come from
  * @slotp: set to the batch, with an empty run, or to NULL at the end of the file
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_flight_next(struct sparse_flight *flight, struct sparse_pages *pages,
 		       struct sparse_slot **slotp, struct sparse_failure *failure);
@@ -87,8 +84,6 @@ int sparse_flight_next(struct sparse_flight *flight, struct sparse_pages *pages,
  * sparse_flight_write() - have the run of the batch that was next written
  * @flight: initialised
  * @failure: where the failure of an earlier batch is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_flight_write(struct sparse_flight *flight, struct sparse_failure *failure);
 
@@ -101,9 +96,6 @@ void sparse_flight_drop(struct sparse_flight *flight);
 /**
  * sparse_flight_land() - wait until everything is written
  * @flight: initialised; nothing read ahead
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_flight_land(struct sparse_flight *flight, struct sparse_failure *failure);
 

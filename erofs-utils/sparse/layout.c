@@ -9,16 +9,6 @@
 /* compared at once */
 #define WINDOW	16384
 
-static u64 min_u64(u64 a, u64 b)
-{
-	return a < b ? a : b;
-}
-
-static u64 max_u64(u64 a, u64 b)
-{
-	return a > b ? a : b;
-}
-
 /* of two that start at the same byte the longer one first: it is the one to keep */
 static int by_start(const void *a, const void *b)
 {
@@ -46,7 +36,7 @@ static int is_same(const struct sparse_source *source, const struct sparse_piece
 	int err;
 
 	for (; start < end; start += len) {
-		len = min_u64(end - start, WINDOW);
+		len = min_t(u64, end - start, WINDOW);
 		err = sparse_source_read(source, data[0], len, source_of(a, start), failure);
 		if (!err)
 			err = sparse_source_read(source, data[1], len, source_of(b, start),
@@ -70,8 +60,8 @@ static int check_overlap(const struct sparse_layout *layout,
 	int ret;
 
 	while (other-- > layout->piece && other->end > piece->start) {
-		from = max_u64(other->start, piece->start);
-		to = min_u64(min_u64(other->end, piece->end), end);
+		from = max_t(u64, other->start, piece->start);
+		to = min_t(u64, min_t(u64, other->end, piece->end), end);
 		if (from >= to ||
 		    source_of(other, from) == source_of(piece, from))
 			continue;
@@ -159,7 +149,7 @@ static int layout_next(struct sparse_source *source, u64 block,
 	for (i = find(layout, pos); i < layout->count; i++) {
 		piece = &layout->piece[i];
 		ret = sparse_data_next(source->fd,
-				       source_of(piece, max_u64(pos, piece->start)),
+				       source_of(piece, max_t(u64, pos, piece->start)),
 				       source_of(piece, piece->end), &data, &hole);
 		if (ret < 0)
 			return ret;
@@ -189,8 +179,8 @@ static ssize_t layout_read(const struct sparse_source *source, void *buf, size_t
 		piece = &layout->piece[i];
 		if (piece->start >= stop)
 			break;
-		from = max_u64(piece->start, pos);
-		to = min_u64(piece->end, stop);
+		from = max_t(u64, piece->start, pos);
+		to = min_t(u64, piece->end, stop);
 		ret = sparse_data_read(source->fd, (u8 *)buf + (from - pos), to - from,
 				       source_of(piece, from));
 		if (ret < (ssize_t)(to - from))

@@ -53,7 +53,6 @@ struct sparse_conflict {
  * @layout: its pieces may overlap; they are sorted, cut and joined
  * @source: what the pieces are of; what two of them hold has to be the same bytes
  * @conflict: filled in if that is not so, or if it is more than SPARSE_OVERLAP_MAX
- * @failure: where a failure is noted
  *
  * sparse_source_layout then is the file.
  *

@@ -71,8 +71,6 @@ struct sparse_output {
  *	and that this is not empty and has no such signature
  *
  * A symbolic link is followed: it will lead to the file.
- *
- * Return: 0 or a negative errno.
  */
 int sparse_output_find(struct sparse_output *out, const char *path,
 		       const struct sparse_signature *signature,
@@ -81,9 +79,6 @@ int sparse_output_find(struct sparse_output *out, const char *path,
 /**
  * sparse_output_open() - create the file
  * @out: found
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_output_open(struct sparse_output *out, struct sparse_failure *failure);
 
@@ -122,13 +117,10 @@ int sparse_output_sync(struct sparse_output *out, mode_t mode,
  * sparse_output_commit() - give the file its name
  * @out: on disk
  * @with: another one, which gets its name right after @out; or NULL
- * @failure: where a failure is noted
  *
  * No signal comes in between.  If there are two and one fails, both names are taken
  * back, and what they were of has them again where the file system can exchange
  * two names; where it cannot, what @out has replaced is gone.
- *
- * Return: 0 or a negative errno.
  */
 int sparse_output_commit(struct sparse_output *out, struct sparse_output *with,
 			 struct sparse_failure *failure);

@@ -81,9 +81,6 @@ void sparse_pages_init(struct sparse_pages *pages, struct sparse_source *source,
  * sparse_pages_run() - choose the next chunks of the file that may hold data
  * @pages: moved on
  * @batch: all up to @base is set; @count is 0 at the end of the file
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_pages_run(struct sparse_pages *pages, struct sparse_batch *batch,
 		     struct sparse_failure *failure);
@@ -91,9 +88,6 @@ int sparse_pages_run(struct sparse_pages *pages, struct sparse_batch *batch,
 /**
  * sparse_pages_read() - read the chosen blocks; by any thread
  * @batch: from sparse_pages_run()
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_pages_read(struct sparse_batch *batch, struct sparse_failure *failure);
 

@@ -79,9 +79,6 @@ int sparse_place_init(struct sparse_place *place, const struct sparse_space *spa
  * @batch: digested
  * @map: of its file, which may become longer and so move; filled in for each block
  * @run: empty; set to the blocks that are to be stored
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_place_run(struct sparse_place *place, const struct sparse_batch *batch,
 		     struct sparse_chunkmap **map, struct sparse_run *run,

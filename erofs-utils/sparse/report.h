@@ -49,9 +49,6 @@ struct sparse_file_summary {
  * @report: SPARSE_REPORT_NONE; to be closed after any result
  * @path: its name, or "-" for standard output
  * @version: of the program
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_report_open(struct sparse_report *report, const char *path,
 		       const char *version, struct sparse_failure *failure);
@@ -69,9 +66,6 @@ void sparse_report_file(struct sparse_report *report,
  * @report: open
  * @summary: of all files
  * @mode: permissions, see sparse_output_sync()
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_report_write(struct sparse_report *report,
 			const struct sparse_summary *summary, mode_t mode,

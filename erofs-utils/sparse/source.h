@@ -87,9 +87,6 @@ void sparse_source_close(struct sparse_source *source);
  * @source: open
  * @was: what it was, by sparse_source_open() or lstat(): size and times, which are of a
  *	block device those of the node that it was opened by
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_source_check(const struct sparse_source *source, const struct stat *was,
 			struct sparse_failure *failure);
@@ -99,7 +96,6 @@ int sparse_source_check(const struct sparse_source *source, const struct stat *w
  * @source: open, not a stream
  * @block: number of the block to start from
  * @extent: set to data that is read, or to blocks that are known to be on another device
- * @failure: where a failure is noted
  *
  * Return: 1, 0 if only a hole is left, or a negative errno.
  */
@@ -113,8 +109,6 @@ int sparse_source_next(struct sparse_source *source, u64 block,
  * @len: how many bytes
  * @pos: where they are
  * @failure: where a failure is noted; that the file ends before is one, too
- *
- * Return: 0 or a negative errno.
  */
 int sparse_source_read(const struct sparse_source *source, void *buf, size_t len, u64 pos,
 		       struct sparse_failure *failure);

@@ -115,6 +115,8 @@ static int place(struct sparse_packer *packer, struct sparse_slot *slot)
 	if (err)
 		return sparse_fail(&packer->failure, SPARSE_READ,
 				   packer->pages.source->path, err);
+	if (!packer->map)
+		return 0;
 	return sparse_place_run(&packer->place, &slot->batch, packer->map, &slot->run,
 				&packer->failure);
 }

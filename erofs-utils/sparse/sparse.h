@@ -93,7 +93,7 @@ void sparse_packer_exit(struct sparse_packer *packer);
  * @packer: initialised, with no other file begun
  * @source: the file; a delta's addresses are those of @space, and then @shift is 0
  * @map: of as many bytes, or of none if that is a stream; extended, by which it may move,
- *	and filled in for each block
+ *	and filled in for each block; NULL if only the digest is wanted
  */
 void sparse_pack_begin(struct sparse_packer *packer, struct sparse_source *source,
 		       struct sparse_chunkmap **map);

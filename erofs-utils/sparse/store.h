@@ -37,9 +37,6 @@ struct sparse_store {
  * sparse_store_write() - write a run
  * @store: as above
  * @run: a run, perhaps of no blocks
- * @failure: where a failure is noted
- *
- * Return: 0 or a negative errno.
  */
 int sparse_store_write(const struct sparse_store *store, const struct sparse_run *run,
 		       struct sparse_failure *failure);
