@@ -254,6 +254,57 @@ static int pack_file(struct erofs_sparse *sparse, const struct sparse_file *file
 	return 0;
 }
 
+/* without its data: how much of that there is, and what the index has at most */
+static int look_at_file(struct erofs_sparse *sparse, const struct sparse_file *file)
+{
+	struct sparse_failure *failure = &sparse->packer.failure;
+	struct sparse_summary *summary = &sparse->summary;
+	struct sparse_extent extent = { 0 };
+	struct sparse_layout *layout = NULL;
+	struct sparse_source source;
+	u64 data = 0, blocks;
+	int ret;
+
+	ret = sparse_source_open(&source, file->inode->i_srcpath);
+	if (ret)
+		return sparse_fail(failure, SPARSE_READ, file->inode->i_srcpath, ret);
+	ret = find_layout(sparse, &source, &layout);
+	while (!ret && (ret = sparse_source_next(&source, extent.end, &extent, failure)) > 0) {
+		data += extent.end - extent.start;
+		ret = 0;
+	}
+	blocks = sparse_blocks(source.size);
+	summary->files++;
+	summary->cores += !!layout;
+	summary->bytes += source.size;
+	summary->counts.blocks += blocks;
+	summary->counts.stored += data;
+	summary->index += data ? blocks * (sparse->bases.count ? 8 : 4) : sizeof(u32);
+	sparse_source_close(&source);
+	free(layout);
+	return ret;
+}
+
+static int look_at_files(struct erofs_sparse *sparse, const struct sparse_tree *tree)
+{
+	struct sparse_summary *summary = &sparse->summary;
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < tree->count && !err; i++)
+		err = look_at_file(sparse, &tree->file[i]);
+	if (err)
+		return err;
+	summary->path = sparse->image;
+	/* the superblock has a block of its own */
+	summary->image = summary->index + tree->metadata +
+		((summary->counts.stored + 2) << SPARSE_BLOCK_BITS);
+	sparse_estimate_print(stdout, summary);
+	if (fflush(stdout))
+		return sparse_fail(&sparse->packer.failure, SPARSE_WRITE, "-", -errno);
+	return -ECANCELED;
+}
+
 static int read_base(struct erofs_sparse *sparse, struct sparse_base *base,
 		     struct erofs_device_info *slot)
 {
@@ -358,11 +409,15 @@ int erofs_sparse_build(struct erofs_sparse *sparse, struct erofs_importer *im)
 	sparse->progress.active = !sparse->quiet && isatty(STDERR_FILENO);
 	sparse_progress_start(&sparse->progress);
 	err = sparse_tree_add(&tree, sparse->snapshots, sparse->count);
-	if (!err) {
+	if (!err && sparse->dry_run) {
+		err = look_at_files(sparse, &tree);
+	} else if (!err) {
 		sparse->progress.total = tree.bytes +
 			(sparse_bases_blocks(&sparse->bases) << SPARSE_BLOCK_BITS);
 		err = build_data(sparse, &tree);
 	}
 	sparse_tree_exit(&tree);
-	return err ? sparse_fail(&sparse->packer.failure, SPARSE_WRITE, sparse->image, err) : 0;
+	if (!err || (err == -ECANCELED && sparse->dry_run))
+		return err;
+	return sparse_fail(&sparse->packer.failure, SPARSE_WRITE, sparse->image, err);
 }

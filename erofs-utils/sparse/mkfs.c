@@ -137,6 +137,9 @@ int erofs_sparse_argument(struct erofs_sparse **sparse,
 	case EROFS_SPARSE_MODE:
 		err = take_mode(*sparse, value);
 		break;
+	case EROFS_SPARSE_DRY_RUN:
+		(*sparse)->dry_run = true;
+		break;
 	}
 	return say(*sparse, err);
 }
@@ -160,7 +163,7 @@ static int take_operands(struct erofs_sparse *sparse, bool alone, int count,
 	char problem[64];
 
 	if (!sparse->asked)
-		return usage_error(sparse, "--report, --base, --delta, --format, --stream-size and --mode go with --sparse");
+		return usage_error(sparse, "--report, --base, --delta, --dry-run, --format, --stream-size and --mode go with --sparse");
 	/* upstream's banner is not for us; that it reports bad options is */
 	if (cfg.c_dbg_lvl == EROFS_WARN)
 		cfg.c_dbg_lvl = EROFS_ERR;
@@ -301,6 +304,8 @@ static int check_stream(struct erofs_sparse *sparse)
 		stream |= sparse_source_is_stream(sparse->snapshots[i]);
 	if (stream && sparse->format == SPARSE_FORMAT_ELF)
 		return usage_error(sparse, "--format=elf needs files, not a stream");
+	if (stream && sparse->dry_run)
+		return usage_error(sparse, "--dry-run needs files, not a stream");
 	if (!stream && sparse->stream_size)
 		return usage_error(sparse, "--stream-size needs a stream: -");
 	return 0;
@@ -322,6 +327,8 @@ static int check_options(struct erofs_sparse *sparse, const struct erofs_sb_info
 		return usage_error(sparse, "--base excludes --chunksize");
 	if (sparse->delta && !sparse->bases.count)
 		return usage_error(sparse, "--delta needs --base=IMAGE");
+	if (sparse->dry_run && sparse->report_path)
+		return usage_error(sparse, "--dry-run excludes --report");
 	return check_stream(sparse);
 }
 
@@ -407,6 +414,11 @@ int erofs_sparse_finish(struct erofs_sparse *sparse, struct erofs_sb_info *sbi,
 
 	if (!err)
 		err = commit(sparse, sbi);
+	/* what was asked for was said, and there is no image to go on with */
+	if (sparse->dry_run && err == -ECANCELED && !failure->err) {
+		sparse_output_close(&sparse->out);
+		_exit(EXIT_OK);
+	}
 	if (err && !failure->err && sparse->out.fd < 0) {
 		/* an option of upstream's, which has said why */
 		sparse->said = true;

@@ -20,6 +20,7 @@ enum erofs_sparse_argument {
 	EROFS_SPARSE_FORMAT,
 	EROFS_SPARSE_STREAM_SIZE,
 	EROFS_SPARSE_MODE,
+	EROFS_SPARSE_DRY_RUN,
 };
 
 /**

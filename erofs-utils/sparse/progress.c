@@ -78,6 +78,21 @@ static void print_pages(FILE *f, const char *what, u64 pages, u64 total)
 		total ? 100.0 * pages / total : 0.0);
 }
 
+void sparse_estimate_print(FILE *f, const struct sparse_summary *summary)
+{
+	const struct sparse_counts *counts = &summary->counts;
+	char bytes[32], image[32], index[32];
+
+	fprintf(f, "%s: %llu file%s of %s would take %s at most; nothing was written\n",
+		summary->path, (unsigned long long)summary->files,
+		summary->files == 1 ? "" : "s", human(bytes, summary->bytes),
+		human(image, summary->image));
+	print_pages(f, "pages", counts->blocks, counts->blocks);
+	print_pages(f, "holes", sparse_counts_holes(counts), counts->blocks);
+	print_pages(f, "data", counts->stored, counts->blocks);
+	fprintf(f, "  index %s at most\n", human(index, summary->index));
+}
+
 void sparse_summary_print(FILE *f, const struct sparse_summary *summary)
 {
 	const struct sparse_counts *counts = &summary->counts;

@@ -62,6 +62,9 @@ struct sparse_summary {
 	struct sparse_counts counts;
 };
 
+/** sparse_estimate_print() - print what an image would have, of which @image is the most */
+void sparse_estimate_print(FILE *f, const struct sparse_summary *summary);
+
 /** sparse_summary_print() - print it to @f */
 void sparse_summary_print(FILE *f, const struct sparse_summary *summary);
 

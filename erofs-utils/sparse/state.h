@@ -34,6 +34,7 @@ enum sparse_delta {
  * @fingerprint: whether to write them
  * @chunkbits: log2 of the bytes in a chunk, or 0 to choose them for each file
  * @quiet: no progress, no summary
+ * @dry_run: only look at the holes, and say what the image would have
  * @mode: permissions of the image and the report, or SPARSE_MODE_KEPT
  * @report_path: name of the report, or NULL
  * @format: what the snapshots are
@@ -52,6 +53,7 @@ struct erofs_sparse {
 	bool fingerprint;
 	unsigned int chunkbits;
 	bool quiet;
+	bool dry_run;
 	mode_t mode;
 	const char *report_path;
 	enum sparse_format format;
