@@ -103,7 +103,7 @@ deb: deps	## Debian packages of module and tools: build/deb
 	@+$(MAKE) --no-print-directory -j$(jobs) $(packages)
 
 $(packages): $(all_lines:%=$(stamp)/kernel-%) $(stamp)/tools fs/erofs/dkms.conf \
-		scripts/build-deb scripts/dkms-source $(wildcard debian/* status/*)
+		scripts/build-deb scripts/dkms-source $(wildcard debian/* status/* erofs-utils/completion/*)
 	@scripts/build-deb
 	@touch $@
 
