@@ -160,16 +160,18 @@ static char *name_image(const char *snapshot)
 static int take_operands(struct erofs_sparse *sparse, bool alone, int count,
 			 char **operands)
 {
-	char problem[64];
+	const char *excluded = sparse_options_excluded();
+	char problem[128];
 
 	if (!sparse->asked)
 		return usage_error(sparse, "--report, --base, --delta, --dry-run, --format, --stream-size and --mode go with --sparse");
 	/* upstream's banner is not for us; that it reports bad options is */
 	if (cfg.c_dbg_lvl == EROFS_WARN)
 		cfg.c_dbg_lvl = EROFS_ERR;
-	if (sparse_options_excluded()) {
-		snprintf(problem, sizeof(problem), "--sparse excludes %s",
-			 sparse_options_excluded());
+	if (excluded) {
+		snprintf(problem, sizeof(problem), "--sparse excludes %s%s", excluded,
+			 strcmp(excluded, "-z") ? "" :
+			 ": leave one out, or compress the image (zstd) where it only lies");
 		return usage_error(sparse, problem);
 	}
 	if (sparse->conflict || !alone)
