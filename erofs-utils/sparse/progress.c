@@ -78,14 +78,22 @@ static void print_pages(FILE *f, const char *what, u64 pages, u64 total)
 		total ? 100.0 * pages / total : 0.0);
 }
 
+/* "out: 3 files of 1.0 GiB" */
+static void print_files(FILE *f, const struct sparse_summary *summary)
+{
+	char bytes[32];
+
+	fprintf(f, "%s: %llu file%s of %s", summary->path, (unsigned long long)summary->files,
+		summary->files == 1 ? "" : "s", human(bytes, summary->bytes));
+}
+
 void sparse_estimate_print(FILE *f, const struct sparse_summary *summary)
 {
 	const struct sparse_counts *counts = &summary->counts;
-	char bytes[32], image[32], index[32];
+	char image[32], index[32];
 
-	fprintf(f, "%s: %llu file%s of %s would take %s at most; nothing was written\n",
-		summary->path, (unsigned long long)summary->files,
-		summary->files == 1 ? "" : "s", human(bytes, summary->bytes),
+	print_files(f, summary);
+	fprintf(f, " would take %s at most; nothing was written\n",
 		human(image, summary->image));
 	print_pages(f, "pages", counts->blocks, counts->blocks);
 	print_pages(f, "holes", sparse_counts_holes(counts), counts->blocks);
@@ -96,13 +104,11 @@ void sparse_estimate_print(FILE *f, const struct sparse_summary *summary)
 void sparse_summary_print(FILE *f, const struct sparse_summary *summary)
 {
 	const struct sparse_counts *counts = &summary->counts;
-	char bytes[32], image[32], index[32], rate[32];
+	char image[32], index[32], rate[32];
 
-	fprintf(f, "%s: %llu file%s of %s in %s, in %.2f s (%s/s)\n",
-		summary->path, (unsigned long long)summary->files,
-		summary->files == 1 ? "" : "s", human(bytes, summary->bytes),
-		human(image, summary->image), summary->seconds,
-		human(rate, summary->bytes / summary->seconds));
+	print_files(f, summary);
+	fprintf(f, " in %s, in %.2f s (%s/s)\n", human(image, summary->image),
+		summary->seconds, human(rate, summary->bytes / summary->seconds));
 	print_pages(f, "pages", counts->blocks, counts->blocks);
 	print_pages(f, "holes", sparse_counts_holes(counts), counts->blocks);
 	print_pages(f, "zeros", counts->zero, counts->blocks);

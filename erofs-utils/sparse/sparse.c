@@ -73,9 +73,12 @@ static int add_digests(struct sparse_packer *packer, const struct sparse_batch *
 	return 0;
 }
 
-static void begin(struct sparse_packer *packer, struct sparse_source *source)
+static void begin(struct sparse_packer *packer, struct sparse_source *source,
+		  struct sparse_chunkmap **map, struct sparse_leaf *leaves)
 {
 	sparse_pages_init(&packer->pages, source, packer->shift);
+	packer->map = map;
+	packer->leaves = leaves;
 	packer->next = 0;
 	if (packer->want_digest)
 		sparse_verity_begin(&packer->verity);
@@ -84,40 +87,31 @@ static void begin(struct sparse_packer *packer, struct sparse_source *source)
 void sparse_pack_begin(struct sparse_packer *packer, struct sparse_source *source,
 		       struct sparse_chunkmap **map)
 {
-	begin(packer, source);
-	packer->map = map;
-	packer->leaves = NULL;
+	begin(packer, source, map, NULL);
 }
 
 void sparse_pack_begin_leaves(struct sparse_packer *packer, struct sparse_source *source,
 			      struct sparse_leaf *leaves)
 {
-	begin(packer, source);
-	packer->map = NULL;
-	packer->leaves = leaves;
+	begin(packer, source, NULL, leaves);
 }
 
-static void copy_leaves(struct sparse_packer *packer, const struct sparse_batch *batch)
+static int take(struct sparse_packer *packer, struct sparse_slot *slot)
 {
+	const struct sparse_batch *batch = &slot->batch;
 	unsigned int i;
-
-	for (i = 0; i < batch->count; i++)
-		memcpy(&packer->leaves[batch->block[i]], batch->digest[i],
-		       SPARSE_DIGEST_SIZE);
-}
-
-static int place(struct sparse_packer *packer, struct sparse_slot *slot)
-{
 	int err = 0;
 
 	if (packer->want_digest)
-		err = add_digests(packer, &slot->batch);
+		err = add_digests(packer, batch);
 	if (err)
-		return sparse_fail(&packer->failure, SPARSE_READ,
-				   packer->pages.source->path, err);
+		return sparse_fail(&packer->failure, SPARSE_READ, batch->source->path, err);
+	for (i = 0; packer->leaves && i < batch->count; i++)
+		memcpy(&packer->leaves[batch->block[i]], batch->digest[i],
+		       SPARSE_DIGEST_SIZE);
 	if (!packer->map)
 		return 0;
-	return sparse_place_run(&packer->place, &slot->batch, packer->map, &slot->run,
+	return sparse_place_run(&packer->place, batch, packer->map, &slot->run,
 				&packer->failure);
 }
 
@@ -132,13 +126,9 @@ int sparse_pack_run(struct sparse_packer *packer)
 	if (err || !slot)
 		return err;
 	count = slot->batch.count;
-	if (packer->leaves)
-		copy_leaves(packer, &slot->batch);
-	else
-		err = place(packer, slot);
-	if (err)
-		return err;
-	err = sparse_flight_write(&packer->flight, failure);
+	err = take(packer, slot);
+	if (!err)
+		err = sparse_flight_write(&packer->flight, failure);
 	return err ? err : (int)count;
 }
 
@@ -153,11 +143,8 @@ int sparse_pack_end(struct sparse_packer *packer, u8 digest[SPARSE_DIGEST_SIZE])
 		packer->place.counts.blocks += blocks;
 	if (err || !packer->want_digest)
 		return err;
-	if (packer->leaves)
-		err = sparse_verity_leaves(&packer->verity, packer->leaves, blocks, digest);
-	else
-		err = sparse_verity_hole(&packer->verity, blocks - packer->next);
-	if (!err && !packer->leaves)
+	err = sparse_verity_hole(&packer->verity, blocks - packer->next);
+	if (!err)
 		err = sparse_verity_end(&packer->verity, source->size, digest);
 	return err ? sparse_fail(&packer->failure, SPARSE_READ, source->path, err) : 0;
 }
