@@ -7,12 +7,19 @@
 /* buffers of a page or two are all that a job keeps there */
 #define STACK_SIZE	(256 * 1024)
 
+/*
+ * So many jobs wait until somebody waits for them: of small files there are two at a time,
+ * one to write and one to read, and waking a thread costs more than doing them.
+ */
+#define FEW		2
+
 /* do the job that has waited longest; called and left with the lock held */
 static void run_first(struct sparse_pool *pool)
 {
 	struct sparse_job *job = pool->first;
 
 	pool->first = job->next;
+	pool->waiting--;
 	if (!pool->first)
 		pool->last = &pool->first;
 	pthread_mutex_unlock(&pool->lock);
@@ -48,6 +55,7 @@ void sparse_pool_start(struct sparse_pool *pool, unsigned int workers)
 	pool->first = NULL;
 	pool->last = &pool->first;
 	pool->threads = 0;
+	pool->waiting = 0;
 	pool->stop = false;
 
 	pthread_attr_init(&attr);
@@ -84,7 +92,8 @@ void sparse_pool_submit(struct sparse_pool *pool, struct sparse_job *job)
 	job->next = NULL;
 	*pool->last = job;
 	pool->last = &job->next;
-	pthread_cond_signal(&pool->work);
+	if (++pool->waiting > FEW)
+		pthread_cond_signal(&pool->work);
 	pthread_mutex_unlock(&pool->lock);
 }
 

@@ -42,6 +42,7 @@ struct sparse_pool {
 	struct sparse_job **last;
 	pthread_t thread[SPARSE_POOL_MAX];
 	unsigned int threads;
+	unsigned int waiting;	/* jobs that nobody has begun */
 	bool stop;
 };
 
