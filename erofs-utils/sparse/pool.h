@@ -62,7 +62,7 @@ void sparse_pool_start(struct sparse_pool *pool, unsigned int workers);
 void sparse_pool_stop(struct sparse_pool *pool);
 
 /**
- * sparse_pool_submit() - have a job done
+ * sparse_pool_submit() - have a job done: at the latest by who waits for it
  * @pool: started
  * @job: with @run set; not to be submitted again before it was waited for
  */
