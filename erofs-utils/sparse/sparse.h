@@ -4,8 +4,9 @@
 
 /*
  * The packer as a library: it puts the data of files into an image.  It has no state but
- * what its caller holds, prints nothing, takes no signal and ends no process; what fails
- * is noted in the context (failure.h), and the caller's next call need not be made.
+ * what its caller holds, prints nothing, takes no signal and ends no process.  What fails
+ * is noted in the context, see failure.h; what is left to call then is sparse_pack_end(), if
+ * a file was begun, and sparse_packer_exit().
  *
  * What a page goes through, each stage a file that calls none before it:
  *
@@ -46,6 +47,8 @@
  * @workers: how many threads work, the caller being one of them
  * @base_blocks: how many blocks all bases have
  * @failure: what went wrong first, if something did; all that is below notes it there
+ * @place: where the next block goes, and what became of all blocks so far
+ * @space: the addresses that maps have
  */
 struct sparse_packer {
 	bool want_digest;
@@ -81,7 +84,7 @@ int sparse_packer_init(struct sparse_packer *packer, int fd, const char *path, u
 
 /**
  * sparse_packer_finish() - end all threads, release all memory but that of @space
- * @packer: after any result of the above; @counts, @space and @failure stay good
+ * @packer: after any result of the above; the counts of @place, @space and @failure stay good
  */
 void sparse_packer_finish(struct sparse_packer *packer);
 
