@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "../ktap.h"
 #include "guest.h"
@@ -35,6 +37,7 @@
 #endif
 
 #define SWITCH	"/sys/module/erofs/parameters/zeropage"
+#define RACE_SECONDS	5
 
 static const char *path;		/* of the file */
 static int fd, ref_fd, dense_fd;
@@ -737,6 +740,51 @@ static int huge_mapping_maps_data_by_ptes(void)
 	return 0;
 }
 
+static volatile bool raced;
+
+/* all of it, so that page tables go, and single pages, for which huge entries are split */
+static void *zap(void *p)
+{
+	unsigned int i;
+
+	for (i = 0; !raced; i++)
+		madvise((char *)p + table + (i % 2 ? 5 * page : 0), i % 2 ? page : table,
+			MADV_DONTNEED);
+	return NULL;
+}
+
+/* ... also if the page table that a fault has seen goes before the page is mapped */
+static int huge_mapping_maps_data_by_ptes_in_a_race(void)
+{
+	const long before = status_kb("RssFile:");
+	const time_t end = time(NULL) + RACE_SECONDS;
+	unsigned long touched = 0;
+	pthread_t zapper;
+	char *p;
+
+	drop_caches();
+	expect(!set_huge(true), "cannot set it");
+	p = map_aligned(dense_fd, 4 * table, 0);
+	madvise(p, 4 * table, MADV_HUGEPAGE);
+	/* what is known of the index by now lets the core read the second table in one folio */
+	(void)*(volatile char *)p;
+	expect(!pthread_create(&zapper, NULL, zap, p), "a thread");
+	while (time(NULL) < end) {
+		(void)*(volatile char *)(p + table);
+		if (!(++touched % 65536) && status_kb("RssFile:") - before > 16 * 1024)
+			break;
+	}
+	raced = true;
+	pthread_join(zapper, NULL);
+	printf("# %lu touched\n", touched);
+	munmap(p, 4 * table);
+	/* but for some of the program */
+	expect(status_kb("RssFile:") < before + 1024, "RssFile is %ld kB, and was %ld",
+	       status_kb("RssFile:"), before);
+	expect(!set_huge(false), "cannot turn it off");
+	return 0;
+}
+
 static int huge_mapping_pass_is_exact(void)
 {
 	int ret;
@@ -808,10 +856,12 @@ static const struct ktap_case cases[] = {
 	{ "tracepoint-shows-the-fault", tracepoint_shows_the_fault },
 	{ "huge-hole-is-one-entry", huge_hole_is_one_entry },
 	{ "huge-mapping-maps-data-by-ptes", huge_mapping_maps_data_by_ptes },
+	{ "huge-mapping-maps-data-by-ptes-in-a-race",
+	  huge_mapping_maps_data_by_ptes_in_a_race },
 	{ "huge-mapping-pass-is-exact", huge_mapping_pass_is_exact },
 };
 
-#define NOT_STOCK_CASES	10
+#define NOT_STOCK_CASES	11
 
 static void load_reference(const char *file, const char *reference,
 			   const char *dense)
