@@ -43,8 +43,8 @@ static int erofs_zeropage_fill(pte_t *ptep, unsigned long addr, void *data)
  * Entries that are not empty stay.  The caller has asked whether the VMA may have the zero
  * page.
  *
- * Return: VM_FAULT_NOPAGE, also if a huge page was there first; VM_FAULT_OOM; or
- * VM_FAULT_SIGBUS if the OOM killer takes the memory of the process.
+ * Return: VM_FAULT_NOPAGE, also if a huge page was there first; or VM_FAULT_SIGBUS if the
+ * OOM killer takes the memory of the process.
  */
 vm_fault_t vmf_insert_zero_pages(struct vm_fault *vmf, unsigned long addr, unsigned long nr)
 {
@@ -60,7 +60,6 @@ vm_fault_t vmf_insert_zero_pages(struct vm_fault *vmf, unsigned long addr, unsig
 	if (!erofs_install_page_table(vmf))
 		return VM_FAULT_NOPAGE;
 	err = apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, erofs_zeropage_fill, &fill);
-	if (err == -EFAULT)
-		return VM_FAULT_SIGBUS;
-	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+	/* else a table that has gone again: what else comes of no memory the core knows first */
+	return err == -EFAULT ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }

@@ -191,16 +191,13 @@ static void erofs_read_page(struct file *file, pgoff_t index)
 		folio_put(folio);
 }
 
-/**
- * erofs_alone_fault - have the page of a fault cached alone, if nothing is cached there
- * @vmf: the fault
- *
- * The lock that the fault holds is given up, if it may be repeated: who reads ahead may have
- * the page locked, and wait for a device.
- *
- * Return: VM_FAULT_RETRY, with the lock released but for a fault that must not wait; or 0.
+/*
+ * Have the page of a fault cached alone, if nothing is cached there.  The lock that the fault
+ * holds is given up, if it may be repeated: who reads ahead may have the page locked, and
+ * wait for a device.  Returns VM_FAULT_RETRY, with the lock released but for a fault that
+ * must not wait; or 0.
  */
-vm_fault_t erofs_alone_fault(struct vm_fault *vmf)
+static vm_fault_t erofs_alone_fault(struct vm_fault *vmf)
 {
 	struct file *file = vmf->vma->vm_file;
 	const pgoff_t index = vmf->pgoff;

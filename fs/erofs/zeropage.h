@@ -69,7 +69,6 @@ bool erofs_install_page_table(struct vm_fault *vmf);
 void erofs_zeropage_count_fault(struct vm_fault *vmf, pgoff_t first,
 				unsigned long nr);
 vm_fault_t erofs_cached_fault(struct vm_fault *vmf);
-vm_fault_t erofs_alone_fault(struct vm_fault *vmf);
 vm_fault_t erofs_zeropage_fault(struct vm_fault *vmf);
 vm_fault_t erofs_zeropage_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end);
 ssize_t erofs_zeropage_read_hole(struct kiocb *iocb, struct iov_iter *to, size_t count);

@@ -25,6 +25,7 @@
  */
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/oom.h>
 #include <linux/userfaultfd_k.h>
 #include "chunkshare.h"
 #include "compat.h"
@@ -156,22 +157,22 @@ static vm_fault_t erofs_map_by_ptes(struct vm_fault *vmf, pgoff_t start, pgoff_t
 /* the page that a fault has found, locked, if its folio is one that the core must not have */
 static vm_fault_t erofs_map_large(struct vm_fault *vmf)
 {
-	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	const struct vm_area_struct *vma = vmf->vma;
 	struct folio *folio = page_folio(vmf->page);
-	const bool armed = userfaultfd_armed(vmf->vma);
+	vm_fault_t ret = VM_FAULT_NOPAGE;
 
 	vmf->page = NULL;
-	/* who watches single pages may want what a PTE has now kept: he gets a small folio */
-	if (armed)
-		generic_error_remove_folio(mapping, folio);
-	else
-		folio_clear_readahead(folio);
+	/* the mark would keep it from being mapped, and so would the lock */
+	folio_clear_readahead(folio);
 	folio_unlock(folio);
-	if (!armed)
-		erofs_map_by_ptes(vmf, vmf->pgoff & ~(pgoff_t)(HPAGE_PMD_NR - 1),
-				  folio_next_index(folio));
+	/* the core asks before it maps what it is given */
+	if (!(vma->vm_flags & VM_SHARED) && check_stable_address_space(vma->vm_mm))
+		ret = VM_FAULT_SIGBUS;
+	else
+		/* there are no markers: userfaultfd does not take such mappings */
+		erofs_map_by_ptes(vmf, folio->index, folio_next_index(folio));
 	folio_put(folio);
-	return armed ? erofs_alone_fault(vmf) ?: VM_FAULT_NOPAGE : VM_FAULT_NOPAGE;
+	return ret;
 }
 
 /* data is mapped by PTEs only; a copy is never huge */
