@@ -3,7 +3,6 @@
  * Faults on data of shared files: pages of the device's cache are mapped.
  */
 #include <linux/mm.h>
-#include <linux/oom.h>
 #include <linux/userfaultfd_k.h>
 #include "compat.h"
 #include "chunkshare.h"
@@ -121,7 +120,7 @@ vm_fault_t erofs_chunk_fault(struct vm_fault *vmf, const struct erofs_chunk_run 
 	if (ret)
 		return major | ret;
 	/* the core asks before it maps what it is given */
-	if (!(vmf->vma->vm_flags & VM_SHARED) && check_stable_address_space(vmf->vma->vm_mm)) {
+	if (erofs_vma_is_reaped(vmf->vma)) {
 		folio_unlock(folio);
 		folio_put(folio);
 		return major | VM_FAULT_SIGBUS;

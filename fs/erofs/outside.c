@@ -5,7 +5,6 @@
  * are in the same table, and are filled under the lock that is held for the first.
  */
 #include <linux/mm.h>
-#include <linux/oom.h>
 #include <linux/version.h>
 #include "zeropage.h"
 
@@ -22,15 +21,13 @@ struct erofs_zeropage_fill {
 static int erofs_zeropage_fill(pte_t *ptep, unsigned long addr, void *data)
 {
 	struct erofs_zeropage_fill *fill = data;
-	struct mm_struct *mm = fill->vma->vm_mm;
 	unsigned long i;
 
-	/* a private copy may have been here that was taken from who is killed for memory */
-	if (!(fill->vma->vm_flags & VM_SHARED) && check_stable_address_space(mm))
+	if (erofs_vma_is_reaped(fill->vma))
 		return -EFAULT;
 	for (i = 0; i < fill->nr; ++i, ++ptep, addr += PAGE_SIZE)
 		if (pte_none(ptep_get(ptep)))
-			set_pte_at(mm, addr, ptep, fill->entry);
+			set_pte_at(fill->vma->vm_mm, addr, ptep, fill->entry);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #define __EROFS_ZEROPAGE_H
 
 #include <linux/fs.h>
+#include <linux/oom.h>
 #include <linux/pagemap.h>
 #include <linux/splice.h>
 
@@ -45,6 +46,15 @@ static inline bool erofs_zeropage_active(struct inode *inode)
 	return erofs_may_have_holes(inode) &&
 		READ_ONCE(erofs_zeropage_enabled) && zp &&
 		READ_ONCE(zp->enabled);
+}
+
+/*
+ * Does the OOM killer take the memory of who has the VMA?  A private copy may have been taken
+ * where nothing is mapped now, so nothing else is mapped there.
+ */
+static inline bool erofs_vma_is_reaped(const struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & VM_SHARED) && check_stable_address_space(vma->vm_mm);
 }
 
 /* how many pages a fault may map, at most PTRS_PER_PTE */

@@ -25,7 +25,6 @@
  */
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/oom.h>
 #include <linux/userfaultfd_k.h>
 #include "chunkshare.h"
 #include "compat.h"
@@ -166,7 +165,7 @@ static vm_fault_t erofs_map_large(struct vm_fault *vmf)
 	folio_clear_readahead(folio);
 	folio_unlock(folio);
 	/* the core asks before it maps what it is given */
-	if (!(vma->vm_flags & VM_SHARED) && check_stable_address_space(vma->vm_mm))
+	if (erofs_vma_is_reaped(vma))
 		ret = VM_FAULT_SIGBUS;
 	else
 		/* there are no markers: userfaultfd does not take such mappings */
