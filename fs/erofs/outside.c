@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A function of mm, as a module can have it.  Page tables are filled by what is exported for
- * that: apply_to_page_range(), which walks down to them for one entry; those that follow it
- * are in the same table, and are filled under the lock that is held for the first.
+ * A function of mm, as a module can have it: what locks a page table in mm is not exported, so
+ * it is written out here.
  */
 #include <linux/mm.h>
 #include <linux/version.h>
@@ -12,23 +11,31 @@
 #define zero_pfn	my_zero_pfn
 #endif
 
-struct erofs_zeropage_fill {
-	struct vm_area_struct *vma;
-	unsigned long nr;
-	pte_t entry;	/* the same for all: where zero pages have colours, any will do */
-};
-
-static int erofs_zeropage_fill(pte_t *ptep, unsigned long addr, void *data)
+/*
+ * As pte_offset_map_lock(): the entry of @addr, locked, with the RCU read lock held that keeps
+ * the page table until the lock is there; pte_unmap() gives up the latter.  NULL if there is no
+ * page table, be it that it has gone again or that a huge page has come.
+ */
+static pte_t *erofs_lock_entry(struct vm_fault *vmf, unsigned long addr, spinlock_t **ptlp)
 {
-	struct erofs_zeropage_fill *fill = data;
-	unsigned long i;
+	pte_t *ptep;
+	pmd_t pmd;
 
-	if (erofs_vma_is_reaped(fill->vma))
-		return -EFAULT;
-	for (i = 0; i < fill->nr; ++i, ++ptep, addr += PAGE_SIZE)
-		if (pte_none(ptep_get(ptep)))
-			set_pte_at(fill->vma->vm_mm, addr, ptep, fill->entry);
-	return 0;
+	rcu_read_lock();
+	pmd = pmdp_get_lockless(vmf->pmd);
+	if (!pmd_present(pmd) || pmd_leaf(pmd)) {
+		rcu_read_unlock();
+		return NULL;
+	}
+	ptep = __pte_map(&pmd, addr);
+	*ptlp = pte_lockptr(vmf->vma->vm_mm, &pmd);
+	spin_lock(*ptlp);
+	/* whoever takes it away does so under this lock */
+	if (likely(pmd_same(pmd, pmdp_get_lockless(vmf->pmd))))
+		return ptep;
+	spin_unlock(*ptlp);
+	pte_unmap(ptep);
+	return NULL;
 }
 
 /**
@@ -46,17 +53,24 @@ static int erofs_zeropage_fill(pte_t *ptep, unsigned long addr, void *data)
 vm_fault_t vmf_insert_zero_pages(struct vm_fault *vmf, unsigned long addr, unsigned long nr)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct erofs_zeropage_fill fill = {
-		.vma = vma,
-		.nr = nr,
-		.entry = pte_mkspecial(pfn_pte(zero_pfn(vmf->address), vma->vm_page_prot)),
-	};
-	int err;
+	/* the same for all: where zero pages have colours, any will do */
+	const pte_t zero = pte_mkspecial(pfn_pte(zero_pfn(vmf->address), vma->vm_page_prot));
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+	pte_t *start, *ptep;
+	spinlock_t *ptl;
 
-	/* apply_to_page_range() would not cope with a huge page */
 	if (!erofs_install_page_table(vmf))
 		return VM_FAULT_NOPAGE;
-	err = apply_to_page_range(vma->vm_mm, addr, PAGE_SIZE, erofs_zeropage_fill, &fill);
-	/* else a table that has gone again: what else comes of no memory the core knows first */
-	return err == -EFAULT ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+	start = erofs_lock_entry(vmf, addr, &ptl);
+	if (!start)
+		return VM_FAULT_NOPAGE;
+	if (erofs_vma_is_reaped(vma))
+		ret = VM_FAULT_SIGBUS;
+	else
+		for (ptep = start; nr--; ++ptep, addr += PAGE_SIZE)
+			if (pte_none(ptep_get(ptep)))
+				set_pte_at(vma->vm_mm, addr, ptep, zero);
+	spin_unlock(ptl);
+	pte_unmap(start);
+	return ret;
 }

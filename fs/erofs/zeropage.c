@@ -83,19 +83,22 @@ bool erofs_zeropage_wanted(struct vm_fault *vmf)
 bool erofs_install_page_table(struct vm_fault *vmf)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
-	spinlock_t *ptl = pmd_lock(mm, vmf->pmd);
-	bool ok;
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	spinlock_t *ptl;
 
 	/* the core gives one to every ->fault that found none */
-	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte) {
-		mm_inc_nr_ptes(mm);
-		smp_wmb();	/* its entries before itself, for lockless walkers */
-		pmd_populate(mm, vmf->pmd, vmf->prealloc_pte);
-		vmf->prealloc_pte = NULL;
+	if (pmd_none(pmd) && vmf->prealloc_pte) {
+		ptl = pmd_lock(mm, vmf->pmd);
+		if (pmd_none(*vmf->pmd)) {
+			mm_inc_nr_ptes(mm);
+			smp_wmb();	/* its entries before itself, for lockless walkers */
+			pmd_populate(mm, vmf->pmd, vmf->prealloc_pte);
+			vmf->prealloc_pte = NULL;
+		}
+		pmd = *vmf->pmd;
+		spin_unlock(ptl);
 	}
-	ok = !pmd_none(*vmf->pmd) && !pmd_leaf(*vmf->pmd);
-	spin_unlock(ptl);
-	return ok;
+	return pmd_present(pmd) && !pmd_leaf(pmd);
 }
 
 /**
