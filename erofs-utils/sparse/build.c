@@ -15,6 +15,9 @@
 #include "state.h"
 #include "tree.h"
 
+/* bytes: a dump of less is not expected */
+#define MACHINE_MIN	(1 << 20)
+
 /**
  * struct packed - what is known of a file once its data is packed
  * @core: it was an ELF core
@@ -52,8 +55,11 @@ static int find_delta(struct erofs_sparse *sparse, const char *name,
 /* the first page of a snapshot is its guest's: that it has the header of a core is no proof */
 static int give_hint(struct erofs_sparse *sparse, const struct sparse_source *source)
 {
-	int ret = sparse_elfcore_is_likely(source, &sparse->packer.failure);
+	int ret = 0;
 
+	/* no machine has so little; of a tree of small files none is read twice */
+	if (source->size >= MACHINE_MIN)
+		ret = sparse_elfcore_is_likely(source, &sparse->packer.failure);
 	if (ret > 0) {
 		sparse_progress_clear(&sparse->progress);
 		sparse_warning("'%s' looks like an ELF core, and is packed as it is: if it is a dump, --format=elf packs the memory that it holds",
@@ -232,18 +238,18 @@ static void note_file(struct erofs_sparse *sparse, const struct sparse_file *fil
 		sparse_report_file(&sparse->report, &summary);
 }
 
-static int pack_file(struct erofs_sparse *sparse, const struct sparse_file *file)
+static int pack_file(struct erofs_sparse *sparse, const struct sparse_tree *tree, size_t index)
 {
 	struct sparse_failure *failure = &sparse->packer.failure;
-	const char *path = file->inode->i_srcpath;
+	const struct sparse_file *file = &tree->file[index];
 	struct sparse_counts before = sparse->packer.place.counts;
 	struct packed packed = { 0 };
 	struct sparse_source source;
 	int err;
 
-	err = sparse_source_open(&source, path);
+	err = sparse_ahead_open(&sparse->ahead, index, &source);
 	if (err)
-		return sparse_fail(failure, SPARSE_READ, path, err);
+		return sparse_fail(failure, SPARSE_READ, file->inode->i_srcpath, err);
 	err = pack_data(sparse, file, &source, &packed);
 	sparse_source_close(&source);
 	if (!err && sparse->fingerprint)
@@ -355,8 +361,11 @@ static int pack_files(struct erofs_sparse *sparse, const struct sparse_tree *tre
 				 start >> SPARSE_BLOCK_BITS);
 	for (i = 0; i < bases->count && !err; i++)
 		err = read_base(sparse, &bases->base[i], &tree->im->sbi->devs[i]);
+	sparse->ahead.pool = &packer->flight.pool;
+	sparse->ahead.tree = tree;
 	for (i = 0; i < tree->count && !err; i++)
-		err = pack_file(sparse, &tree->file[i]);
+		err = pack_file(sparse, tree, i);
+	sparse_ahead_end(&sparse->ahead);
 	if (!err)
 		err = sparse_bases_check(bases, &packer->failure);
 	if (!err)

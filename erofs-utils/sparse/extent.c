@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "extent.h"
+
+/* from Linux 6.5 on, which the headers may be older than */
+#ifndef SYS_cachestat
+#define SYS_cachestat	451
+#endif
 
 int sparse_data_next(int fd, u64 pos, u64 end, u64 *data, u64 *hole)
 {
@@ -48,6 +55,20 @@ ssize_t sparse_data_read(int fd, void *buf, size_t len, u64 pos)
 		done += ret;
 	}
 	return done;
+}
+
+bool sparse_data_is_cached(int fd)
+{
+	/* all of the file; the first figure is that of pages in the cache */
+	const u64 range[2] = { 0, 0 };
+	u64 figures[5];
+
+	return syscall(SYS_cachestat, fd, range, figures, 0) || figures[0];
+}
+
+void sparse_data_drop(int fd, u64 pos, u64 len)
+{
+	posix_fadvise(fd, pos, len, POSIX_FADV_DONTNEED);
 }
 
 int sparse_extent_next(int fd, u64 block, u64 blocks,

@@ -44,6 +44,25 @@ int sparse_data_next(int fd, u64 pos, u64 end, u64 *data, u64 *hole);
  */
 ssize_t sparse_data_read(int fd, void *buf, size_t len, u64 pos);
 
+/** sparse_data_is_cached() - whether some of a file is in the page cache, or nobody knows */
+bool sparse_data_is_cached(int fd);
+
+/*
+ * So much is dropped at a time, and as much stays for a while: for a page that has just come
+ * all CPUs would be asked whether they hold it, and one that is being written stays.
+ */
+#define SPARSE_DROP_BLOCKS	2048
+
+/**
+ * sparse_data_drop() - have a part of a file leave the page cache
+ * @fd: open
+ * @pos: where it begins, bytes
+ * @len: how many bytes, or 0 for all up to the end
+ *
+ * What is dirty, or mapped by somebody, stays.
+ */
+void sparse_data_drop(int fd, u64 pos, u64 len);
+
 /**
  * sparse_extent_next() - find the next data in a file
  * @fd: a regular file; its offset is moved

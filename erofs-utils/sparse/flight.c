@@ -117,6 +117,7 @@ int sparse_flight_next(struct sparse_flight *flight, struct sparse_pages *pages,
 		return err;
 	slot = slot_of(flight, flight->mid);
 	sparse_pool_wait(&flight->pool, &slot->job);
+	sparse_source_used(pages->source, slot->batch.block[0], slot->batch.count);
 	*slotp = slot;
 	return sparse_failure_take(failure, &slot->failure);
 }

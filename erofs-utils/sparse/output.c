@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "extent.h"
 #include "message.h"
 #include "output.h"
 
@@ -350,7 +351,11 @@ int sparse_output_sync(struct sparse_output *out, mode_t mode,
 
 	if (!err && fsync(out->fd))
 		err = -errno;
-	return err ? sparse_fail(failure, SPARSE_WRITE, out->path, err) : 0;
+	if (err)
+		return sparse_fail(failure, SPARSE_WRITE, out->path, err);
+	/* whoever has other files cached keeps them */
+	sparse_data_drop(out->fd, 0, 0);
+	return 0;
 }
 
 int sparse_output_commit(struct sparse_output *out, struct sparse_output *with,

@@ -8,6 +8,9 @@
 
 #include "source.h"
 
+/* a batch: of larger files the kernel's own read-ahead has the rest */
+#define PREFETCH_BYTES	(256 * 1024)
+
 bool sparse_source_is_stream(const char *path)
 {
 	return !strcmp(path, SPARSE_STDIN);
@@ -134,15 +137,36 @@ int sparse_source_open(struct sparse_source *source, const char *path)
 	err = stream ? get_stat_of_stream(source->fd, &source->st) :
 		get_stat(source->fd, &source->st);
 	source->size = source->st.st_size;
+	source->cached = sparse_data_is_cached(source->fd);
 	if (err)
 		sparse_source_close(source);
 	return err;
 }
 
+void sparse_source_prefetch(const struct sparse_source *source)
+{
+	if (!source->cached && (u64)source->st.st_blocks * 512 >= source->size)
+		posix_fadvise(source->fd, 0, PREFETCH_BYTES, POSIX_FADV_WILLNEED);
+}
+
+void sparse_source_used(struct sparse_source *source, u64 block, unsigned int count)
+{
+	source->used += count;
+	if (source->cached || source->used < SPARSE_DROP_BLOCKS)
+		return;
+	/* holes are read ahead into, too */
+	sparse_data_drop(source->fd, 0, source->dropped << SPARSE_BLOCK_BITS);
+	source->dropped = block;
+	source->used = 0;
+}
+
 void sparse_source_close(struct sparse_source *source)
 {
-	if (source->fd >= 0)
+	if (source->fd >= 0) {
+		if (!source->cached)
+			sparse_data_drop(source->fd, 0, 0);
 		close(source->fd);
+	}
 	source->fd = -1;
 }
 

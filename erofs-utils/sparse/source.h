@@ -57,6 +57,10 @@ struct sparse_source {
 	const struct sparse_chunkmap *below;
 	/* private: of a delta, the data found last */
 	struct sparse_extent data;
+	/* some of it was in the page cache; else what is dropped next, and blocks used since */
+	bool cached;
+	u64 dropped;
+	unsigned int used;
 };
 
 /**
@@ -79,7 +83,20 @@ bool sparse_source_is_stream(const char *path);
  */
 int sparse_source_open(struct sparse_source *source, const char *path);
 
-/** sparse_source_close() - close it; again is fine, too */
+/** sparse_source_prefetch() - have the beginning read, unless it may be a hole; by any thread */
+void sparse_source_prefetch(const struct sparse_source *source);
+
+/**
+ * sparse_source_used() - some blocks are not needed any more
+ * @source: open
+ * @block: number of the block after the last of them; nor are those before it
+ * @count: how many they are
+ *
+ * What was not in the page cache does not stay there.
+ */
+void sparse_source_used(struct sparse_source *source, u64 block, unsigned int count);
+
+/** sparse_source_close() - close it, none of it being needed any more; again is fine, too */
 void sparse_source_close(struct sparse_source *source);
 
 /**

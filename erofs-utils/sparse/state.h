@@ -2,6 +2,7 @@
 #ifndef EROFS_SPARSE_STATE_H
 #define EROFS_SPARSE_STATE_H
 
+#include "ahead.h"
 #include "base.h"
 #include "output.h"
 #include "progress.h"
@@ -41,6 +42,7 @@ enum sparse_delta {
  * @stream_size: bytes that standard input is to have, or 0 if nobody knows
  * @bases: images whose blocks may be referenced
  * @delta: whether holes mean what the last of them has
+ * @ahead: the files that come next
  * @packer: its space is in use until the image is written; its failure is that of the run
  */
 struct erofs_sparse {
@@ -61,6 +63,7 @@ struct erofs_sparse {
 	struct sparse_report report;
 	struct sparse_bases bases;
 	enum sparse_delta delta;
+	struct sparse_ahead ahead;
 	struct sparse_packer packer;
 	struct sparse_output out;
 	struct sparse_progress progress;

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "extent.h"
 #include "store.h"
 
 static off_t position(const struct sparse_store *store, u32 index)
@@ -61,4 +62,8 @@ void sparse_store_sync(const struct sparse_store *store, u32 first, u32 end)
 	sync_file_range(store->fd, position(store, first),
 			(off_t)(end - first) << SPARSE_BLOCK_BITS,
 			SYNC_FILE_RANGE_WRITE);
+	/* what was begun before the last time has arrived, most of it */
+	if (first > SPARSE_DROP_BLOCKS)
+		sparse_data_drop(store->fd, position(store, 0),
+				 (u64)(first - SPARSE_DROP_BLOCKS) << SPARSE_BLOCK_BITS);
 }

@@ -42,7 +42,8 @@ int sparse_store_write(const struct sparse_store *store, const struct sparse_run
 		       struct sparse_failure *failure);
 
 /**
- * sparse_store_sync() - have the kernel start to write to disk, without waiting
+ * sparse_store_sync() - have the kernel start to write to disk, without waiting, and forget
+ * what it has written
  * @store: as above
  * @first: number of the first stored block
  * @end: number of the block after the last one

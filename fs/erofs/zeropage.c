@@ -84,11 +84,11 @@ bool erofs_install_page_table(struct vm_fault *vmf)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
-	spinlock_t *ptl;
 
 	/* the core gives one to every ->fault that found none */
 	if (pmd_none(pmd) && vmf->prealloc_pte) {
-		ptl = pmd_lock(mm, vmf->pmd);
+		spinlock_t *ptl = pmd_lock(mm, vmf->pmd);
+
 		if (pmd_none(*vmf->pmd)) {
 			mm_inc_nr_ptes(mm);
 			smp_wmb();	/* its entries before itself, for lockless walkers */

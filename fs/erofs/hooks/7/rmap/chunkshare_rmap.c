@@ -232,7 +232,7 @@ static bool erofs_chunk_walk_use(struct folio *folio, const struct erofs_chunk_u
 	const long to = min_t(long, at + folio_nr_pages(folio), EROFS_CHUNK_REGION);
 	const long from = max(at, 0L);
 
-	/* whether anybody maps the file is asked under its lock: VMAs that grow are away for a while */
+	/* who maps the file is asked under its lock: VMAs that grow are away for a while */
 	return from >= to ||
 		rmap_walk_file_range(folio, mapping, use->first + from, to - from, rwc);
 }
