@@ -18,8 +18,8 @@
  *
  * virtio ports are known by their name: "stdout" and "stderr" take what the
  * command prints, "out" takes a tar archive of /out if the host has such a port,
- * "gcov" one of what a kernel with gcov has counted, and "verdict" takes these
- * lines, in one piece and last of all:
+ * "gcov" one of what a kernel with gcov has counted, "beat" the heartbeat if there is such
+ * a port (vm-init-beat.c), and "verdict" takes these lines, in one piece and last of all:
  *
  *	exit N		status of the command, 128 + signal if it was killed
  *	out BYTES	size of the archive
@@ -69,7 +69,7 @@ struct relay {
 };
 
 static struct relay out_relay = { -1, -1, 0 }, err_relay = { -1, -1, 0 };
-static int kmsg_fd, signal_fd, verdict_fd, archive_fd, gcov_fd;
+static int kmsg_fd, signal_fd, verdict_fd, archive_fd, gcov_fd, beat_fd;
 static regex_t patterns;
 static char bad[1024];
 static char **command;
@@ -293,6 +293,7 @@ static void open_ports(void)
 	err_relay.to = open_port("stderr", false);
 	archive_fd = open_port("out", false);
 	gcov_fd = open_port("gcov", false);
+	beat_fd = open_port("beat", false);
 	if (verdict_fd < 0 || out_relay.to < 0 || err_relay.to < 0)
 		fatal("virtio ports");
 }
@@ -679,6 +680,8 @@ int main(void)
 	make_nodes();
 	join_network();
 	open_log();
+	if (beat_fd >= 0)
+		start_beat(beat_fd);
 	fprintf(stderr, "%s\n", READY);
 	load_erofs();
 	status = run_command();

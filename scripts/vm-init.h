@@ -23,6 +23,10 @@ char *read_file(const char *path, size_t *size);
 /* /dev path of the disk with this serial number, or NULL */
 const char *disk_path(const char *serial);
 
+/* vm-init-beat.c: a heartbeat that goes on from now on; signals are blocked before */
+
+void start_beat(int fd);
+
 /* vm-init-mounts.c: the root file system, and what the command has mounted in it */
 
 void mount_early(void);

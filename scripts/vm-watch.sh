@@ -3,7 +3,8 @@
 # vm-watch.sh - how scripts/vm sees that a machine hangs, and what it finds out about it
 # then.  Source it after vm-lib.sh, do not run it.
 #
-# The console says that the guest has booted, and QEMU's monitor what its CPUs do.
+# The guest's heartbeat (vm-init-beat.c) says that its clock goes, the console that it has
+# booted, and QEMU's monitor what its CPUs do.
 # shellcheck shell=bash
 # shellcheck disable=SC2154	# scripts/vm sets $run, $kernel, $icount, $timeout, $qemu_pid
 
@@ -39,6 +40,26 @@ ask() {
 		esac
 	done
 	return 1
+}
+
+# beats - how often the guest's heart has beaten
+beats() {
+	stat -c %s "$run/beat"
+}
+
+# stands BEATS - true if no beat comes after so many for ten seconds more, and each look at
+# the CPUs finds all of them waiting for an interrupt, or QEMU itself does not answer.  In a
+# machine that is only slow a CPU has something to do.
+stands() {
+	local end=$((SECONDS + 10)) registers
+
+	while [ $SECONDS -lt $end ]; do
+		registers=$(ask 'info registers -a') || registers='QEMU hangs'
+		if [ "$(beats)" != "$1" ] || grep -q 'HLT=0' <<<"$registers"; then
+			return 1
+		fi
+		sleep 1
+	done
 }
 
 # show_cpus - where they are, and what their timers do
@@ -109,12 +130,14 @@ end_machine() {
 	kill "$qemu_pid"
 }
 
-# watch_machine - end a machine that has not booted in time or whose time is over, and
-# leave in $run/hung which of it: "booting" or "late"
+# watch_machine - end a machine that has not booted in time, whose clock stands or whose
+# time is over, and leave in $run/hung which of it: "booting", "standing" or "late"
 watch_machine() {
-	local boot_limit start=$SECONDS ready='' line
+	local patience boot_limit beat_limit start=$SECONDS ready='' seen='' last line
 
-	boot_limit=$((${VM_BOOT_LIMIT-100} * $(patience "$kernel")))
+	patience=$(patience "$kernel")
+	boot_limit=$((${VM_BOOT_LIMIT-100} * patience))
+	beat_limit=$((${VM_BEAT_LIMIT-60} * patience))
 	[ -z "$icount" ] || boot_limit=$((boot_limit * 6))
 	open_monitor
 	while kill -0 "$qemu_pid" 2>/dev/null; do
@@ -124,6 +147,13 @@ watch_machine() {
 			ready=yes
 		elif [ -z "$ready" ] && [ $((SECONDS - start)) -ge $boot_limit ]; then
 			end_machine booting
+		elif [ -z "$ready" ] || [ -n "$icount" ]; then
+			: # no heartbeat yet, or none at all
+		elif [ "$(beats)" != "$seen" ]; then
+			seen=$(beats)
+			last=$SECONDS
+		elif [ $((SECONDS - last)) -ge $beat_limit ] && stands "$seen"; then
+			end_machine standing
 		fi
 		[ ! -e "$run/hung" ] || return 0
 		# QEMU says little here: this is a sleep without a process of its own
