@@ -155,7 +155,8 @@ void sparse_source_used(struct sparse_source *source, u64 block, unsigned int co
 	if (source->cached || source->used < SPARSE_DROP_BLOCKS)
 		return;
 	/* holes are read ahead into, too */
-	sparse_data_drop(source->fd, 0, source->dropped << SPARSE_BLOCK_BITS);
+	if (source->dropped)
+		sparse_data_drop(source->fd, 0, source->dropped << SPARSE_BLOCK_BITS);
 	source->dropped = block;
 	source->used = 0;
 }

@@ -59,7 +59,7 @@ struct sparse_source {
 	const struct sparse_chunkmap *below;
 	/* private: of a delta, the data found last */
 	struct sparse_extent data;
-	/* some of it was in the page cache; else what is dropped next, and blocks used since */
+	/* some of it was in the page cache; else the end of what is dropped next, and used since */
 	bool cached;
 	u64 dropped;
 	unsigned int used;
@@ -91,7 +91,7 @@ void sparse_source_prefetch(const struct sparse_source *source);
 /**
  * sparse_source_used() - some blocks are not needed any more
  * @source: open
- * @block: number of the block after the last of them; nor are those before it
+ * @block: number of the first of them; nor are those before it
  * @count: how many they are
  *
  * What was not in the page cache does not stay there.
