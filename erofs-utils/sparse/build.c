@@ -18,9 +18,6 @@
 /* bytes: a dump of less is not expected */
 #define MACHINE_MIN	(1 << 20)
 
-/* bytes: of a smaller file it is not worth waiting for the disk */
-#define CLONE_MIN	(1 << 20)
-
 /**
  * struct packed - what is known of a file once its data is packed
  * @core: it was an ELF core
@@ -147,17 +144,6 @@ static int pack_source(struct erofs_sparse *sparse, struct sparse_source *source
 	return err ? err : check_filled(sparse, source, packer->place.counts.zero - zeros);
 }
 
-/*
- * What is cloned must be what was read.  Whoever writes to a page that is clean changes the
- * times of the file, which are looked at in the end; to one that is dirty, maybe not.
- */
-static void prepare_clone(struct erofs_sparse *sparse, struct sparse_source *source)
-{
-	source->clone = source->size >= CLONE_MIN &&
-		sparse_store_can_clone(&sparse->packer.store, source) &&
-		!fdatasync(source->fd);
-}
-
 static int pack_file_data(struct erofs_sparse *sparse, const struct sparse_file *file,
 			  struct sparse_source *source, struct sparse_chunkmap **map,
 			  struct packed *packed)
@@ -172,12 +158,8 @@ static int pack_file_data(struct erofs_sparse *sparse, const struct sparse_file 
 		err = find_layout(sparse, source, &layout);
 	if (!err)
 		err = find_delta(sparse, file->name, source, &delta);
-	if (!err) {
-		prepare_clone(sparse, source);
+	if (!err)
 		err = pack_source(sparse, source, map, packed->digest);
-	}
-	if (source->clone)
-		err = sparse_packer_flush(&sparse->packer);
 	if (!err)
 		err = sparse_source_check(source, &file->st, failure);
 	packed->core = layout;

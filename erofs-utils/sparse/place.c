@@ -23,10 +23,9 @@ static u64 data_end(const struct sparse_place *place)
 }
 
 /* find the chunk among those stored, or store it */
-static int place_data(struct sparse_place *place, const struct sparse_batch *batch,
-		      unsigned int first, unsigned int count, struct sparse_run *run, u32 *addr)
+static int place_data(struct sparse_place *place, const u8 *data, unsigned int count,
+		      const struct sparse_id *id, struct sparse_run *run, u32 *addr)
 {
-	const struct sparse_id *id = &batch->id[first];
 	u64 stored = place->counts.stored;
 	unsigned int i;
 	u32 index;
@@ -44,11 +43,8 @@ static int place_data(struct sparse_place *place, const struct sparse_batch *bat
 		return err;
 	if (!run->count)
 		run->first = stored;
-	run->source = batch->source->clone ? batch->source : NULL;
-	for (i = first; i < first + count; i++) {
-		run->at[run->count] = batch->block[i];
-		run->block[run->count++] = batch->data + i * SPARSE_BLOCK_SIZE;
-	}
+	for (i = 0; i < count; i++)
+		run->block[run->count++] = data + i * SPARSE_BLOCK_SIZE;
 	*addr = place->start + stored;
 	place->counts.stored += count;
 	return 0;
@@ -75,7 +71,8 @@ static int place_chunk(struct sparse_place *place, const struct sparse_batch *ba
 		map->addr[batch->block[first]] = batch->base[first];
 		return 0;
 	}
-	err = place_data(place, batch, first, count, run, &addr);
+	err = place_data(place, batch->data + first * SPARSE_BLOCK_SIZE, count,
+			 &batch->id[first], run, &addr);
 	for (i = 0; i < count && !err; i++)
 		map->addr[batch->block[first + i]] = addr + i;
 	return err;

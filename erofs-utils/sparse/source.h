@@ -45,7 +45,6 @@ extern const struct sparse_source_ops
  * @st: what it was when it was opened
  * @size: bytes that the file in the image has; of a stream those that were read so far
  * @layout: of sparse_source_layout: where they are in @fd
- * @clone: blocks may be shared with the image, and then it stays open until they are there
  * @below: of sparse_source_delta: the addresses of what other devices have
  */
 struct sparse_source {
@@ -54,7 +53,6 @@ struct sparse_source {
 	int fd;
 	struct stat st;
 	u64 size;
-	bool clone;
 	const struct sparse_layout *layout;
 	const struct sparse_chunkmap *below;
 	/* private: of a delta, the data found last */

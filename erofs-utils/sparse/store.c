@@ -2,16 +2,11 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "extent.h"
 #include "store.h"
-
-/* blocks: what is shorter would be many extents, and no less work */
-#define CLONE_MIN	16
 
 static off_t position(const struct sparse_store *store, u32 index)
 {
@@ -41,14 +36,14 @@ static int write_fully(const struct sparse_store *store, struct iovec *iov, int 
 	return 0;
 }
 
-static int write_blocks(const struct sparse_store *store, const struct sparse_run *run,
-			unsigned int first, unsigned int end, struct sparse_failure *failure)
+int sparse_store_write(const struct sparse_store *store, const struct sparse_run *run,
+		       struct sparse_failure *failure)
 {
 	struct iovec iov[SPARSE_RUN_BLOCKS];
 	unsigned int i;
 	int count = 0;
 
-	for (i = first; i < end; i++) {
+	for (i = 0; i < run->count; i++) {
 		const u8 *block = run->block[i];
 
 		if (count && (u8 *)iov[count - 1].iov_base +
@@ -59,59 +54,7 @@ static int write_blocks(const struct sparse_store *store, const struct sparse_ru
 		iov[count].iov_base = (void *)block;
 		iov[count++].iov_len = SPARSE_BLOCK_SIZE;
 	}
-	return write_fully(store, iov, count, position(store, run->first + first), failure);
-}
-
-bool sparse_store_can_clone(const struct sparse_store *store,
-			    const struct sparse_source *source)
-{
-	/* none has blocks of a byte, but those that could with others find nothing else wrong */
-	struct file_clone_range range = { source->fd, 1, 1, 1 };
-
-	return source->ops == &sparse_source_raw &&
-		ioctl(store->fd, FICLONERANGE, &range) && errno == EINVAL;
-}
-
-/* the block after those that follow @first in the file, and are all of it */
-static unsigned int stretch_end(const struct sparse_run *run, unsigned int first)
-{
-	const u64 blocks = run->source->size >> SPARSE_BLOCK_BITS;
-	unsigned int end = first;
-
-	while (end < run->count && run->at[end] < blocks &&
-	       run->at[end] - run->at[first] == end - first)
-		end++;
-	return end > first ? end : first + 1;
-}
-
-static bool clone_blocks(const struct sparse_store *store, const struct sparse_run *run,
-			 unsigned int first, unsigned int end)
-{
-	struct file_clone_range range = {
-		.src_fd = run->source->fd,
-		.src_offset = run->at[first] << SPARSE_BLOCK_BITS,
-		.src_length = (u64)(end - first) << SPARSE_BLOCK_BITS,
-		.dest_offset = position(store, run->first + first),
-	};
-
-	/* what cannot be is written */
-	return end - first >= CLONE_MIN && !ioctl(store->fd, FICLONERANGE, &range);
-}
-
-int sparse_store_write(const struct sparse_store *store, const struct sparse_run *run,
-		       struct sparse_failure *failure)
-{
-	unsigned int first = 0, i, end;
-	int err = 0;
-
-	for (i = 0; run->source && i < run->count && !err; i = end) {
-		end = stretch_end(run, i);
-		if (!clone_blocks(store, run, i, end))
-			continue;
-		err = write_blocks(store, run, first, i, failure);
-		first = end;
-	}
-	return err ? err : write_blocks(store, run, first, run->count, failure);
+	return write_fully(store, iov, count, position(store, run->first), failure);
 }
 
 void sparse_store_sync(const struct sparse_store *store, u32 first, u32 end)

@@ -2,7 +2,7 @@
 #ifndef EROFS_SPARSE_STORE_H
 #define EROFS_SPARSE_STORE_H
 
-#include "source.h"
+#include "failure.h"
 
 /* the most blocks of one run */
 #define SPARSE_RUN_BLOCKS	64
@@ -12,15 +12,11 @@
  * @first: number of the first
  * @count: how many
  * @block: SPARSE_BLOCK_SIZE bytes each, owned by somebody else
- * @source: the file that they are from, if they may be cloned, or NULL
- * @at: their numbers in it
  */
 struct sparse_run {
 	u32 first;
 	unsigned int count;
 	const u8 *block[SPARSE_RUN_BLOCKS];
-	const struct sparse_source *source;
-	u64 at[SPARSE_RUN_BLOCKS];
 };
 
 /**
@@ -38,20 +34,9 @@ struct sparse_store {
 };
 
 /**
- * sparse_store_can_clone() - whether blocks of a file can be shared with the image, not written
- * @store: as above
- * @source: open
- */
-bool sparse_store_can_clone(const struct sparse_store *store,
-			    const struct sparse_source *source);
-
-/**
  * sparse_store_write() - write a run
  * @store: as above
  * @run: a run, perhaps of no blocks
- *
- * Of a source that can be cloned, stretches of 64 KiB and more that lie in the file as they do
- * in the image become extents of both.
  */
 int sparse_store_write(const struct sparse_store *store, const struct sparse_run *run,
 		       struct sparse_failure *failure);
