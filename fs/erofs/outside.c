@@ -8,7 +8,13 @@
 #include "zeropage.h"
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
-#define zero_pfn	my_zero_pfn
+#define zero_pfn		my_zero_pfn
+#define lazy_mmu_mode_enable	arch_enter_lazy_mmu_mode
+#define lazy_mmu_mode_disable	arch_leave_lazy_mmu_mode
+#endif
+
+#ifdef CONFIG_GUP_GET_PXX_LOW_HIGH
+#error a PMD is read in two halves here: interrupts would have to be off
 #endif
 
 /**
@@ -49,9 +55,11 @@ vm_fault_t vmf_insert_zero_pages(struct vm_fault *vmf, unsigned long addr, unsig
 		nr = 0;
 	else if (erofs_vma_is_reaped(vma))
 		ret = VM_FAULT_SIGBUS;
+	lazy_mmu_mode_enable();
 	for (ptep = start; ret == VM_FAULT_NOPAGE && nr--; ++ptep, addr += PAGE_SIZE)
 		if (pte_none(ptep_get(ptep)))
 			set_pte_at(vma->vm_mm, addr, ptep, zero);
+	lazy_mmu_mode_disable();
 	spin_unlock(vmf->ptl);
 	pte_unmap(start);
 	return ret;
