@@ -122,11 +122,11 @@ let_kernel_speak() {
 # end_machine HOW - it hangs; what is known about it goes to $run/examined.  One that boots
 # is only looked at: if it is merely slow it must not come to what is tested meanwhile.
 end_machine() {
-	echo "$1" >"$run/hung"
 	if ! show_cpus || ! { [ "$1" = booting ] || let_kernel_speak; }; then
 		echo 'The monitor does not answer; the threads of QEMU:'
 		show_qemu
 	fi >"$run/examined" 2>&1
+	echo "$1" >"$run/hung"
 	kill "$qemu_pid"
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#include <errno.h>
+
 #include "ahead.h"
 
 static void run_open(struct sparse_job *job)
@@ -24,10 +26,22 @@ static void submit(struct sparse_ahead *ahead, size_t first)
 	sparse_pool_submit(ahead->pool, &part->job);
 }
 
+/* close what of it is open; it is opened again when it is its turn */
+static void give_up(struct sparse_ahead *ahead, struct sparse_ahead_part *part)
+{
+	unsigned int i;
+
+	if (part->count)
+		sparse_pool_wait(ahead->pool, &part->job);
+	for (i = 0; i < part->count; i++)
+		sparse_source_close(&part->source[i]);
+}
+
 int sparse_ahead_open(struct sparse_ahead *ahead, size_t index, struct sparse_source *source)
 {
 	struct sparse_ahead_part *part = &ahead->part[index / SPARSE_AHEAD_FILES % 2];
 	unsigned int i = index % SPARSE_AHEAD_FILES;
+	int err;
 
 	if (!index)
 		submit(ahead, 0);
@@ -37,20 +51,23 @@ int sparse_ahead_open(struct sparse_ahead *ahead, size_t index, struct sparse_so
 	}
 	*source = part->source[i];
 	part->source[i].fd = -1;
-	/* now for the error; or there were too many open files for a moment */
-	return source->fd < 0 ? sparse_source_open(source, part->file[i].inode->i_srcpath) : 0;
+	if (source->fd >= 0)
+		return 0;
+	/* now for the error, unless it is that too many are open */
+	err = sparse_source_open(source, part->file[i].inode->i_srcpath);
+	if (err != -EMFILE && err != -ENFILE)
+		return err;
+	give_up(ahead, &ahead->part[0]);
+	give_up(ahead, &ahead->part[1]);
+	return sparse_source_open(source, part->file[i].inode->i_srcpath);
 }
 
 void sparse_ahead_end(struct sparse_ahead *ahead)
 {
 	struct sparse_ahead_part *part;
-	unsigned int i;
 
 	for (part = ahead->part; part < ahead->part + ARRAY_SIZE(ahead->part); part++) {
-		if (part->count)
-			sparse_pool_wait(ahead->pool, &part->job);
-		for (i = 0; i < part->count; i++)
-			sparse_source_close(&part->source[i]);
+		give_up(ahead, part);
 		part->count = 0;
 	}
 }

@@ -161,6 +161,7 @@ int sparse_base_end(struct sparse_base *base, struct sparse_packer *packer,
 	u64 blocks = base->sbi.primarydevice_blocks;
 	int err = base->known ? 0 : end_reading(base, packer);
 
+	sparse_source_done(&base->source);
 	if (!err)
 		err = sparse_pack_base(packer, base->digests.leaf, blocks);
 	if (err)

@@ -152,7 +152,8 @@ void sparse_source_prefetch(const struct sparse_source *source)
 void sparse_source_used(struct sparse_source *source, u64 block, unsigned int count)
 {
 	source->used += count;
-	if (source->cached || source->used < SPARSE_DROP_BLOCKS)
+	/* of a layout all goes in the end: its blocks are elsewhere in the file */
+	if (source->cached || source->layout || source->used < SPARSE_DROP_BLOCKS)
 		return;
 	/* holes are read ahead into, too */
 	if (source->dropped)
@@ -161,11 +162,17 @@ void sparse_source_used(struct sparse_source *source, u64 block, unsigned int co
 	source->used = 0;
 }
 
+void sparse_source_done(struct sparse_source *source)
+{
+	if (!source->cached)
+		sparse_data_drop(source->fd, 0, 0);
+	source->cached = true;
+}
+
 void sparse_source_close(struct sparse_source *source)
 {
 	if (source->fd >= 0) {
-		if (!source->cached)
-			sparse_data_drop(source->fd, 0, 0);
+		sparse_source_done(source);
 		close(source->fd);
 	}
 	source->fd = -1;

@@ -96,6 +96,9 @@ void sparse_source_prefetch(const struct sparse_source *source);
  */
 void sparse_source_used(struct sparse_source *source, u64 block, unsigned int count);
 
+/** sparse_source_done() - none of its blocks is needed any more; what comes now, stays */
+void sparse_source_done(struct sparse_source *source);
+
 /** sparse_source_close() - close it, none of it being needed any more; again is fine, too */
 void sparse_source_close(struct sparse_source *source);
 
