@@ -244,7 +244,7 @@ void erofs_chunk_show_options(struct seq_file *seq, struct erofs_sb_info *sbi)
  */
 void erofs_chunk_init_inode(struct inode *inode)
 {
-	if (erofs_chunk_shared(inode))
+	if (erofs_chunk_shared(inode) && mapping_large_folio_support(inode->i_mapping))
 		mapping_set_folio_order_range(inode->i_mapping, 0, EROFS_CHUNK_MAX_ORDER);
 }
 
