@@ -11,6 +11,9 @@
 /* a batch: of larger files the kernel's own read-ahead has the rest */
 #define PREFETCH_BYTES	(256 * 1024)
 
+/* blocks: the largest folios have as many, and one that is dropped in part stays */
+#define DROP_ALIGN	512
+
 bool sparse_source_is_stream(const char *path)
 {
 	return !strcmp(path, SPARSE_STDIN);
@@ -155,10 +158,12 @@ void sparse_source_used(struct sparse_source *source, u64 block, unsigned int co
 	/* of a layout all goes in the end: its blocks are elsewhere in the file */
 	if (source->cached || source->layout || source->used < SPARSE_DROP_BLOCKS)
 		return;
-	/* holes are read ahead into, too */
-	if (source->dropped)
-		sparse_data_drop(source->fd, 0, source->dropped << SPARSE_BLOCK_BITS);
-	source->dropped = block;
+	/* holes are read ahead into, too; each page once, whoever maps some of them meanwhile */
+	if (source->drop_end > source->drop_first)
+		sparse_data_drop(source->fd, source->drop_first << SPARSE_BLOCK_BITS,
+				 (source->drop_end - source->drop_first) << SPARSE_BLOCK_BITS);
+	source->drop_first = source->drop_end;
+	source->drop_end = block / DROP_ALIGN * DROP_ALIGN;
 	source->used = 0;
 }
 

@@ -57,9 +57,10 @@ struct sparse_source {
 	const struct sparse_chunkmap *below;
 	/* private: of a delta, the data found last */
 	struct sparse_extent data;
-	/* some of it was in the page cache; else the end of what is dropped next, and used since */
+	/* some of it was in the page cache; else blocks to be dropped next, and used since */
 	bool cached;
-	u64 dropped;
+	u64 drop_first;
+	u64 drop_end;
 	unsigned int used;
 };
 

@@ -8,6 +8,9 @@
 #include "extent.h"
 #include "store.h"
 
+/* how often a part is dropped, until the end: the disk may be slow to write it */
+#define DROP_TURNS	8
+
 static off_t position(const struct sparse_store *store, u32 index)
 {
 	return ((off_t)store->start + index) << SPARSE_BLOCK_BITS;
@@ -62,8 +65,12 @@ void sparse_store_sync(const struct sparse_store *store, u32 first, u32 end)
 	sync_file_range(store->fd, position(store, first),
 			(off_t)(end - first) << SPARSE_BLOCK_BITS,
 			SYNC_FILE_RANGE_WRITE);
-	/* what was begun before the last time has arrived, most of it */
-	if (first > SPARSE_DROP_BLOCKS)
-		sparse_data_drop(store->fd, position(store, 0),
-				 (u64)(first - SPARSE_DROP_BLOCKS) << SPARSE_BLOCK_BITS);
+	/* what was begun before the last time has arrived, most of it; the rest has more turns */
+	if (first > SPARSE_DROP_BLOCKS) {
+		end = first - SPARSE_DROP_BLOCKS;
+		first = end > DROP_TURNS * SPARSE_DROP_BLOCKS ?
+			end - DROP_TURNS * SPARSE_DROP_BLOCKS : 0;
+		sparse_data_drop(store->fd, position(store, first),
+				 (u64)(end - first) << SPARSE_BLOCK_BITS);
+	}
 }
